@@ -1,0 +1,16 @@
+# Writes OUT from the kernels in FOLDER; see EmbedKernels.cmake.
+file(GLOB files ${FOLDER}/*.cl ${FOLDER}/*.clh)
+list(SORT files)
+set(arrays "")
+set(table "")
+foreach(file IN LISTS files)
+  get_filename_component(name ${file} NAME_WE)
+  file(READ ${file} bytes HEX)
+  string(REGEX MATCHALL "[0-9a-f][0-9a-f]" bytes "${bytes}")
+  list(JOIN bytes ",0x" bytes)
+  string(REGEX REPLACE "(0x[^,]*,0x[^,]*,0x[^,]*,0x[^,]*,0x[^,]*,0x[^,]*,0x[^,]*,0x[^,]*,)" "\\1\n" bytes "0x${bytes}")
+  string(APPEND arrays "static const char ${name}[] = {${bytes},0};\n")
+  string(APPEND table "    {\"${name}\", ${name}},\n")
+endforeach()
+file(WRITE ${OUT} "/* Made by cmake/EmbedKernels.cmake from kernels/. */\n#include \"device/program.h\"\n\n"
+     "${arrays}\nconst struct clg_kernel_source clg_kernel_sources[] = {\n${table}    {NULL, NULL}};\n")

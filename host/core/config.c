@@ -1,0 +1,444 @@
+/* The one table of options: keys, checks, defaults, help.  The parser of the command line, --help,
+ * config.ini and the options kept in a model file all read it. */
+#include "core/config.h"
+
+#include "core/file.h"
+#include "core/memory.h"
+#include "core/nearest.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum kind {
+    TEXT,
+    SWITCH,
+    CHOICE,  /* one of the words of `argument`; word:N... takes that many numbers after it */
+    NUMBER,  /* low <= value <= high */
+    POSITIVE,/* 0 < value <= high */
+    INTEGER, /* low <= value <= high */
+    BATCH,   /* an integer from 1, or full */
+    PERIOD   /* "60s" or a number of steps */
+};
+
+#define INT_HIGH 2147483647.0
+#define COUNT_HIGH 9007199254740992.0
+
+/* X(name, group, argument, fallback, kind, low, high, kept in a model file, help) */
+#define OPTIONS(X)                                                                                 \
+    X("train", "data", "X[,Y]", "", TEXT, 0, 0, 0,                                                 \
+      "training data: a dataset's name, a folder of IDX files, or .npy, .csv, IDX files")          \
+    X("val", "data", "X[,Y]", "", TEXT, 0, 0, 0, "validation data, evaluated after every epoch")   \
+    X("val-split", "data", "F|N", "0", NUMBER, 0, COUNT_HIGH, 0,                                   \
+      "hold back a fraction, or from 1 on a number of rows, for validation")                       \
+    X("test", "data", "X[,Y]", "", TEXT, 0, 0, 0, "test data, evaluated at the end")               \
+    X("target", "data", "class|value", "", CHOICE, 0, 0, 1,                                        \
+      "what the targets are; default: classes for whole numbers and text, else values")            \
+    X("label-col", "data", "NAME|N", "-1", TEXT, 0, 0, 1,                                          \
+      "CSV column of the target: a name, or a number from 0, negative from the end")               \
+    X("normalize", "data", "auto|none|unit|range:LO:HI|minmax|std", "auto", CHOICE, 0, 0, 1,       \
+      "scaling of the features; auto: unit for bytes, std for CSV, else none")                     \
+    X("layers", "network", "N[:ACT],...", "", TEXT, 0, 0, 1,                                       \
+      "hidden layers, for example 256,128 or 256:relu,128:tanh; none: a single layer")             \
+    X("act", "network", "identity|sigmoid|tanh|relu", "relu", CHOICE, 0, 0, 1,                     \
+      "activation of hidden layers that name none")                                                \
+    X("output-act", "network", "identity|sigmoid|tanh|relu|softmax", "", CHOICE, 0, 0, 1,          \
+      "activation of the output layer; default by the loss: softmax, sigmoid, identity")           \
+    X("init", "network", "auto|he|xavier|normal:S|uniform:A|zero", "auto", CHOICE, 0, 0, 1,        \
+      "starting weights; auto: he for relu layers, xavier for others and the output")              \
+    X("init-from", "network", "F", "", TEXT, 0, 0, 0, "start from the weights of a model file")    \
+    X("loss", "learning", "ce|bce|mse", "", CHOICE, 0, 0, 1,                                       \
+      "loss; default: ce for class targets, mse for values")                                       \
+    X("reduction", "learning", "mean|sum", "mean", CHOICE, 0, 0, 1,                                \
+      "whether the examples of a batch are averaged or summed")                                    \
+    X("opt", "learning", "sgd|momentum|adam", "adam", CHOICE, 0, 0, 1, "optimiser")                \
+    X("lr", "learning", "R", "0.001", POSITIVE, 0, 1e30, 1, "learning rate")                       \
+    X("momentum", "learning", "M", "0.9", NUMBER, 0, 1, 1, "momentum")                             \
+    X("beta1", "learning", "B", "0.9", NUMBER, 0, 0.9999999, 1, "adam: decay of the first moment") \
+    X("beta2", "learning", "B", "0.999", NUMBER, 0, 0.9999999, 1,                                  \
+      "adam: decay of the second moment")                                                          \
+    X("eps", "learning", "E", "1e-8", POSITIVE, 0, 1e30, 1, "adam: added to the denominator")      \
+    X("l2", "learning", "L", "0", NUMBER, 0, 1e30, 1,                                              \
+      "adds (L/2) times the sum of squared weights to the cost")                                   \
+    X("batch", "learning", "N|full", "64", BATCH, 1, INT_HIGH, 1, "examples in a step")            \
+    X("epochs", "learning", "N", "10", INTEGER, 1, INT_HIGH, 1, "passes over the training data")   \
+    X("steps", "learning", "N", "", INTEGER, 1, COUNT_HIGH, 1,                                     \
+      "stop after this many steps instead of epochs")                                              \
+    X("no-shuffle", "learning", NULL, "false", SWITCH, 0, 0, 1, "take the rows in file order")     \
+    X("out", "run", "RUN", "", TEXT, 0, 0, 0, "folder of the run")                                 \
+    X("save-every", "run", "60s|N", "60s", PERIOD, 0, 0, 0, "seconds or steps between saves")      \
+    X("log-every", "run", "N", "", INTEGER, 1, COUNT_HIGH, 0,                                      \
+      "also a line in metrics.jsonl every N steps; default: one an epoch")                         \
+    X("device", "common", "auto|gpu|cpu|accelerator|NAME|P:D|ref", "auto", TEXT, 0, 0, 0,          \
+      "where to run; ref is the double-precision CPU reference")                                   \
+    X("seed", "common", "N", "1", INTEGER, 0, COUNT_HIGH, 1, "seed of every random number")        \
+    X("matmul", "common", "auto|native|clblast", "auto", CHOICE, 0, 0, 0,                          \
+      "route of the matrix products")                                                              \
+    X("plan", "common", "auto|plain", "auto", CHOICE, 0, 0, 0, "how a step is put into launches")  \
+    X("no-cache", "common", NULL, "false", SWITCH, 0, 0, 0,                                        \
+      "neither read nor write program binaries and remembered routes")
+
+static const clg_option options[] = {
+#define PUBLIC(name, group, argument, fallback, kind, low, high, kept, help)                       \
+    {name, group, argument, fallback, help},
+    OPTIONS(PUBLIC)
+#undef PUBLIC
+};
+
+static const struct check {
+    enum kind kind;
+    double low, high;
+    int kept;
+} checks[] = {
+#define CHECK(name, group, argument, fallback, kind, low, high, kept, help) {kind, low, high, kept},
+    OPTIONS(CHECK)
+#undef CHECK
+};
+
+#define COUNT (sizeof options / sizeof *options)
+
+struct clg_config {
+    char *value[COUNT]; /* NULL: the default */
+};
+
+const clg_option *clg_config_options(size_t *count)
+{
+    if (count)
+        *count = COUNT;
+    return options;
+}
+
+clg_status clg_config_create(clg_config **out)
+{
+    *out = NULL;
+    return clg_alloc(out, 1, sizeof **out, "a configuration");
+}
+
+void clg_config_destroy(clg_config *config)
+{
+    if (!config)
+        return;
+    for (size_t i = 0; i < COUNT; i++)
+        free(config->value[i]);
+    free(config);
+}
+
+clg_status clg_config_copy(clg_config **out, const clg_config *from)
+{
+    clg_config *copy;
+    clg_status status = CLG_OK;
+    CLG_TRY(clg_config_create(&copy));
+    *out = NULL;
+    for (size_t i = 0; i < COUNT && status == CLG_OK; i++)
+        if (from->value[i])
+            status = clg_text_copy(&copy->value[i], from->value[i]);
+    if (status != CLG_OK) {
+        clg_config_destroy(copy);
+        return status;
+    }
+    *out = copy;
+    return CLG_OK;
+}
+
+/* The row of key, COUNT where there is none. */
+static size_t find(const char *key)
+{
+    size_t i = 0;
+    while (i < COUNT && strcmp(options[i].name, key) != 0)
+        i++;
+    return i;
+}
+
+/* A finite number that fills text. */
+static int read_number(double *out, const char *text)
+{
+    char *end = NULL;
+    errno = 0;
+    *out = strtod(text, &end);
+    return end != text && *end == '\0' && isfinite(*out) && !isspace((unsigned char)text[0]);
+}
+
+static clg_status bad_number(const char *key, const char *value, const struct check *check)
+{
+    const char *what = check->kind == INTEGER ? "a whole number" : "a number";
+    if (check->kind == POSITIVE)
+        return clg_fail(CLG_EUSAGE, "--%s %s: not a number above 0", key, value);
+    if (check->high >= INT_HIGH)
+        return clg_fail(CLG_EUSAGE, "--%s %s: not %s from %g on", key, value, what, check->low);
+    return clg_fail(CLG_EUSAGE, "--%s %s: not %s from %g to %g", key, value, what, check->low,
+                    check->high);
+}
+
+static clg_status check_number(const char *key, const char *value, const struct check *check)
+{
+    double number;
+    if (!read_number(&number, value) || number < check->low || number > check->high ||
+        (check->kind == POSITIVE && number <= 0) ||
+        (check->kind == INTEGER && number != floor(number)))
+        return bad_number(key, value, check);
+    return CLG_OK;
+}
+
+/* Whether value is word, which may end in ":A:B" for as many numbers. */
+static int matches(const char *value, const char *word, size_t length)
+{
+    size_t head = 0;
+    while (head < length && word[head] != ':')
+        head++;
+    if (strncmp(value, word, head) != 0)
+        return 0;
+    const char *rest = value + head;
+    for (size_t i = head; i < length; i++) {
+        if (word[i] != ':')
+            continue;
+        char *end = NULL;
+        if (*rest != ':' || isspace((unsigned char)rest[1]) || !isfinite(strtod(rest + 1, &end)) ||
+            end == rest + 1)
+            return 0;
+        rest = end;
+    }
+    return *rest == '\0';
+}
+
+/* The index of value among the words of "a|b|c", -1 where it is none. */
+static int choice_of(const char *value, const char *words)
+{
+    for (int index = 0;; index++) {
+        size_t length = strcspn(words, "|");
+        if (matches(value, words, length))
+            return index;
+        words += length;
+        if (!*words++)
+            return -1;
+    }
+}
+
+static clg_status check_choice(const char *key, const char *value, const char *words)
+{
+    char text[256], *word[32];
+    size_t count = 0;
+    if (choice_of(value, words) >= 0)
+        return CLG_OK;
+    snprintf(text, sizeof text, "%s", words);
+    for (char *at = text; at && count < 32; count++) {
+        word[count] = at;
+        at = strchr(at, '|');
+        if (at)
+            *at++ = '\0';
+    }
+    const char *near = clg_nearest(value, (const char *const *)word, count, sizeof *word);
+    if (near)
+        return clg_fail(CLG_EUSAGE, "--%s %s: did you mean %s? (one of %s)", key, value, near,
+                        words);
+    return clg_fail(CLG_EUSAGE, "--%s %s: must be one of %s", key, value, words);
+}
+
+static clg_status check_value(size_t i, const char *value)
+{
+    const char *key = options[i].name;
+    const struct check *check = &checks[i];
+    struct check whole = {INTEGER, 1, check->kind == BATCH ? INT_HIGH : COUNT_HIGH, 0};
+    double number;
+    char *end = NULL;
+    for (const char *c = value; *c; c++)
+        if (iscntrl((unsigned char)*c))
+            return clg_fail(CLG_EUSAGE, "--%s: its value holds a control character", key);
+    switch (check->kind) {
+    case TEXT:
+        return CLG_OK;
+    case SWITCH:
+        return check_choice(key, value, "true|false");
+    case CHOICE:
+        return check_choice(key, value, options[i].argument);
+    case NUMBER:
+    case POSITIVE:
+    case INTEGER:
+        return check_number(key, value, check);
+    case BATCH:
+        return strcmp(value, "full") == 0 ? CLG_OK : check_number(key, value, &whole);
+    case PERIOD:
+        number = strtod(value, &end);
+        if (end != value && strcmp(end, "s") == 0 && isfinite(number) && number > 0)
+            return CLG_OK;
+        return check_number(key, value, &whole);
+    }
+    return CLG_OK;
+}
+
+clg_status clg_config_set(clg_config *config, const char *key, const char *value)
+{
+    char *copy = NULL;
+    size_t i = find(key);
+    if (i == COUNT) {
+        const char *near = clg_nearest(key, &options[0].name, COUNT, sizeof *options);
+        return near ? clg_fail(CLG_EUSAGE, "unknown option %s: did you mean %s?", key, near)
+                    : clg_fail(CLG_EUSAGE, "unknown option %s: see clgrad train --help", key);
+    }
+    if (*value == '\0' && *options[i].fallback == '\0') { /* as config.ini writes what is unset */
+        free(config->value[i]);
+        config->value[i] = NULL;
+        return CLG_OK;
+    }
+    CLG_TRY(check_value(i, value));
+    CLG_TRY(clg_text_copy(&copy, value));
+    free(config->value[i]);
+    config->value[i] = copy;
+    return CLG_OK;
+}
+
+const char *clg_config_get(const clg_config *config, const char *key)
+{
+    size_t i = find(key);
+    if (i == COUNT)
+        return NULL;
+    return config && config->value[i] ? config->value[i] : options[i].fallback;
+}
+
+int clg_config_is_set(const clg_config *config, const char *key)
+{
+    size_t i = find(key);
+    return i < COUNT && config && config->value[i];
+}
+
+double clg_config_number(const clg_config *config, const char *key)
+{
+    const char *text = clg_config_get(config, key);
+    assert(text);
+    return strtod(text, NULL);
+}
+
+int64_t clg_config_integer(const clg_config *config, const char *key)
+{
+    return (int64_t)clg_config_number(config, key);
+}
+
+int clg_config_is(const clg_config *config, const char *key, const char *text)
+{
+    const char *value = clg_config_get(config, key);
+    assert(value);
+    return strcmp(value, text) == 0;
+}
+
+int clg_config_switch(const clg_config *config, const char *key)
+{
+    return clg_config_is(config, key, "true");
+}
+
+int clg_config_choice(const clg_config *config, const char *key)
+{
+    size_t i = find(key);
+    assert(i < COUNT && checks[i].kind == CHOICE);
+    return choice_of(clg_config_get(config, key), options[i].argument);
+}
+
+/* The .ini file: "key = value" lines, whole-line comments after # or ;, sections for the reader's
+ * eye only.  Read here because libinih cuts lines at 200 bytes and values at " ;", and paths are
+ * longer than the one and may hold the other. */
+static char *trimmed(char *text)
+{
+    while (isspace((unsigned char)*text))
+        text++;
+    size_t length = strlen(text);
+    while (length && isspace((unsigned char)text[length - 1]))
+        text[--length] = '\0';
+    return text;
+}
+
+static clg_status read_line(clg_config *config, char *line, const char *path, int number)
+{
+    char *text = trimmed(line);
+    if (*text == '\0' || *text == '#' || *text == ';' || *text == '[')
+        return CLG_OK;
+    char *equals = strchr(text, '=');
+    if (!equals)
+        return clg_fail(CLG_EUSAGE, "%s:%d: not of the form key = value", path, number);
+    *equals = '\0';
+    clg_status status = clg_config_set(config, trimmed(text), trimmed(equals + 1));
+    if (status == CLG_EUSAGE) {
+        char detail[512];
+        snprintf(detail, sizeof detail, "%s", clg_last_error());
+        return clg_fail(CLG_EUSAGE, "%s:%d: %s", path, number, detail);
+    }
+    return status;
+}
+
+/* Calls read_line for each line of text, which is cut up. */
+static clg_status read_lines(clg_config *config, char *text, size_t size, const char *path)
+{
+    int number = 1;
+    if (memchr(text, '\0', size))
+        return clg_fail(CLG_EDATA, "%s: is not a text file", path);
+    for (char *line = text; line; number++) {
+        char *next = strchr(line, '\n');
+        if (next)
+            *next++ = '\0';
+        CLG_TRY(read_line(config, line, path, number));
+        line = next;
+    }
+    return CLG_OK;
+}
+
+clg_status clg_config_read(clg_config *config, const char *path)
+{
+    char *text;
+    size_t size;
+    CLG_TRY(clg_file_read(&text, &size, path, (size_t)1 << 20));
+    clg_status status = read_lines(config, text, size, path);
+    free(text);
+    return status;
+}
+
+/* Appends the lines of all options, or of those kept in a model file. */
+static clg_status config_text(char **out, const clg_config *config, int model)
+{
+    size_t size = 256, length = 0;
+    const char *group = "";
+    for (size_t i = 0; i < COUNT; i++)
+        size += strlen(options[i].name) + strlen(clg_config_get(config, options[i].name)) + 32;
+    CLG_TRY(clg_alloc(out, size, 1, "a configuration's text"));
+    for (size_t i = 0; i < COUNT; i++) {
+        const char *value = clg_config_get(config, options[i].name);
+        if (model && !checks[i].kept)
+            continue;
+        if (!model && strcmp(group, options[i].group) != 0) {
+            group = options[i].group;
+            length += (size_t)snprintf(*out + length, size - length, "%s[%s]\n",
+                                       length ? "\n" : "", group);
+        }
+        length += (size_t)snprintf(*out + length, size - length, model ? "%s=%s\n" : "%s = %s\n",
+                                   options[i].name, value);
+    }
+    return CLG_OK;
+}
+
+clg_status clg_config_write(const clg_config *config, const char *path)
+{
+    char *text;
+    CLG_TRY(config_text(&text, config, 0));
+    clg_status status = clg_file_write(path, text, strlen(text));
+    free(text);
+    return status;
+}
+
+clg_status clg_config_model_text(char **text, const clg_config *config)
+{
+    return config_text(text, config, 1);
+}
+
+clg_status clg_config_parse_model_text(clg_config *config, const char *text, const char *path)
+{
+    char *copy;
+    CLG_TRY(clg_text_copy(&copy, text));
+    clg_status status = read_lines(config, copy, strlen(copy), path);
+    free(copy);
+    if (status == CLG_EUSAGE) {
+        char detail[512];
+        snprintf(detail, sizeof detail, "%s", clg_last_error());
+        return clg_fail(CLG_EDATA, "%s: clgrad.config: %s", path, detail);
+    }
+    return status;
+}

@@ -1,0 +1,207 @@
+/* Whole-file reads and writes that either complete or leave what was there. */
+#define _GNU_SOURCE
+#include "core/file.h"
+
+#include "core/memory.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct clg_writer {
+    char *path, *temporary, *folder;
+    int fd;
+};
+
+static void writer_free(struct clg_writer *writer)
+{
+    if (!writer)
+        return;
+    if (writer->fd >= 0)
+        close(writer->fd);
+    free(writer->path);
+    free(writer->temporary);
+    free(writer->folder);
+    free(writer);
+}
+
+/* The folder of path, "." where it names none. */
+static clg_status folder_of(char **out, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    size_t length = !slash ? 1 : slash == path ? 1 : (size_t)(slash - path);
+    CLG_TRY(clg_alloc(out, length + 1, 1, "a path"));
+    memcpy(*out, slash ? path : ".", length);
+    return CLG_OK;
+}
+
+clg_status clg_writer_open(struct clg_writer **out, const char *path)
+{
+    struct clg_writer *writer = NULL;
+    clg_status status;
+    struct stat old;
+    *out = NULL;
+    CLG_TRY(clg_alloc(&writer, 1, sizeof *writer, "a file writer"));
+    writer->fd = -1;
+    CLG_TRY_DONE(clg_text_copy(&writer->path, path));
+    CLG_TRY_DONE(folder_of(&writer->folder, path));
+    const char *slash = strrchr(path, '/');
+    const char *name = slash ? slash + 1 : path;
+    size_t size = strlen(path) + 16;
+    CLG_TRY_DONE(clg_alloc(&writer->temporary, size, 1, "a path"));
+    for (unsigned try = 0; writer->fd < 0 && try < 100; try++) {
+        snprintf(writer->temporary, size, "%.*s.%s.%06x.tmp", (int)(name - path), path, name,
+                 ((unsigned)getpid() * 64u + try) & 0xffffffu);
+        writer->fd = open(writer->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+        if (writer->fd < 0 && errno != EEXIST)
+            break;
+    }
+    if (writer->fd < 0) {
+        status = clg_fail(CLG_EIO, "%s: cannot be written: %s", path, strerror(errno));
+        free(writer->temporary); /* it is not ours to remove */
+        writer->temporary = NULL;
+        goto done;
+    }
+    if (stat(path, &old) == 0 && fchmod(writer->fd, old.st_mode & 0777) != 0)
+        status = clg_fail(CLG_EIO, "%s: cannot set its permissions: %s", path, strerror(errno));
+done:
+    if (status != CLG_OK) {
+        clg_writer_abandon(writer);
+        return status;
+    }
+    *out = writer;
+    return CLG_OK;
+}
+
+clg_status clg_writer_put(struct clg_writer *writer, const void *data, size_t size)
+{
+    const char *bytes = data;
+    while (size > 0) {
+        ssize_t written = write(writer->fd, bytes, size);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written <= 0)
+            return clg_fail(CLG_EIO, "%s: cannot be written: %s", writer->path,
+                            written < 0 ? strerror(errno) : "nothing was taken");
+        bytes += written;
+        size -= (size_t)written;
+    }
+    return CLG_OK;
+}
+
+/* fsync that survives signals. */
+static int sync_fd(int fd)
+{
+    int result;
+    do
+        result = fsync(fd);
+    while (result != 0 && errno == EINTR);
+    return result;
+}
+
+clg_status clg_writer_commit(struct clg_writer *writer)
+{
+    clg_status status = CLG_OK;
+    if (sync_fd(writer->fd) != 0)
+        status = clg_fail(CLG_EIO, "%s: fsync: %s", writer->path, strerror(errno));
+    int closed = close(writer->fd);
+    writer->fd = -1;
+    if (status == CLG_OK && closed != 0 && errno != EINTR)
+        status = clg_fail(CLG_EIO, "%s: close: %s", writer->path, strerror(errno));
+    if (status == CLG_OK && rename(writer->temporary, writer->path) != 0)
+        status = clg_fail(CLG_EIO, "%s: rename: %s", writer->path, strerror(errno));
+    if (status != CLG_OK) {
+        clg_writer_abandon(writer);
+        return status;
+    }
+    int folder = open(writer->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder < 0 || (sync_fd(folder) != 0 && errno != EINVAL))
+        status = clg_fail(CLG_EIO, "%s: fsync of its folder: %s", writer->path, strerror(errno));
+    if (folder >= 0)
+        close(folder);
+    writer_free(writer);
+    return status;
+}
+
+void clg_writer_abandon(struct clg_writer *writer)
+{
+    if (writer && writer->temporary)
+        unlink(writer->temporary);
+    writer_free(writer);
+}
+
+clg_status clg_file_write(const char *path, const void *data, size_t size)
+{
+    struct clg_writer *writer = NULL;
+    CLG_TRY(clg_writer_open(&writer, path));
+    clg_status status = clg_writer_put(writer, data, size);
+    if (status != CLG_OK) {
+        clg_writer_abandon(writer);
+        return status;
+    }
+    return clg_writer_commit(writer);
+}
+
+clg_status clg_file_read(char **data, size_t *size, const char *path, size_t limit)
+{
+    clg_status status = CLG_OK;
+    char *bytes = NULL;
+    size_t length = 0, room = 0;
+    *data = NULL;
+    *size = 0;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return clg_fail(CLG_EDATA, "%s: cannot be read: %s", path, strerror(errno));
+    for (;;) {
+        if (length == room) {
+            room = room ? 2 * room : 4096;
+            char *more = realloc(bytes, room + 1);
+            if (!more) {
+                status = clg_fail(CLG_ENOMEM, "%s: no memory for %zu bytes", path, room);
+                goto done;
+            }
+            bytes = more;
+        }
+        ssize_t got = read(fd, bytes + length, room - length);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0) {
+            status = clg_fail(CLG_EIO, "%s: read: %s", path, strerror(errno));
+            goto done;
+        }
+        if (got == 0)
+            break;
+        length += (size_t)got;
+        if (length > limit) {
+            status = clg_fail(CLG_EDATA, "%s: is larger than the %zu bytes allowed", path, limit);
+            goto done;
+        }
+    }
+    bytes[length] = '\0';
+    *data = bytes;
+    *size = length;
+    bytes = NULL;
+done:
+    free(bytes);
+    close(fd);
+    return status;
+}
+
+void clg_file_sweep(const char *folder)
+{
+    DIR *directory = opendir(folder);
+    if (!directory)
+        return;
+    for (struct dirent *entry; (entry = readdir(directory));) {
+        size_t length = strlen(entry->d_name);
+        if (length > 12 && entry->d_name[0] == '.' &&
+            strcmp(entry->d_name + length - 4, ".tmp") == 0 && entry->d_name[length - 11] == '.')
+            unlinkat(dirfd(directory), entry->d_name, 0);
+    }
+    closedir(directory);
+}

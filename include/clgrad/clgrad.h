@@ -1,0 +1,401 @@
+/* clgrad: training of multilayer perceptrons on any OpenCL device, checked against the CPU.
+ *
+ * The whole public interface, in reading order: status, configuration, device, data, network,
+ * engine (one network resident on one device), training, evaluation, export, verification.
+ *
+ * May change between 0.x versions: the fields of the structs below (they only grow at the end)
+ * and the set of configuration keys.  Will not change: the meaning of a status code, the model
+ * file format number and what it promises, the names of the functions.
+ *
+ * Conventions.  Arrays are row-major: x (B,I), W (O,I), b (O), y (B,O); B examples of I inputs
+ * and O outputs.  Every fallible function returns clg_status; the detail of the last failure in
+ * this thread is clg_last_error().  clg_x_create(&out, ...) gives, clg_x_destroy(x) takes and
+ * accepts NULL; on failure *out is NULL.  A pointer returned by a getter is borrowed and dies
+ * with its parent.  The library never prints, exits or aborts, and keeps no global state beyond
+ * that thread-local last error.  Objects may be used from one thread at a time; different
+ * objects, two networks on two devices say, from different threads at once.
+ */
+#ifndef CLGRAD_H
+#define CLGRAD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(CLG_STATIC) || !defined(__GNUC__)
+#define CLG_API
+#else
+#define CLG_API __attribute__((visibility("default")))
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define CLG_VERSION "0.1.0"
+
+/* ---------------------------------------------------------------- status */
+
+/* X(name, value, text): the one list that makes the codes and their texts. */
+#define CLG_STATUS_LIST(X)                                                                         \
+    X(CLG_OK, 0, "ok")                                                                             \
+    X(CLG_EMISMATCH, -1, "device and reference disagree")                                          \
+    X(CLG_EUSAGE, -2, "invalid option, value or combination")                                      \
+    X(CLG_EDATA, -3, "invalid input file")                                                         \
+    X(CLG_EIO, -4, "input/output error")                                                           \
+    X(CLG_ENODEVICE, -5, "no usable device")                                                       \
+    X(CLG_EDEVICE, -6, "device failure")                                                           \
+    X(CLG_ENOMEM, -7, "out of memory")                                                             \
+    X(CLG_EDIVERGED, -8, "training diverged")                                                      \
+    X(CLG_ECANCELLED, -9, "cancelled")
+
+typedef enum clg_status {
+#define CLG_STATUS_ENUM(name, value, text) name = value,
+    CLG_STATUS_LIST(CLG_STATUS_ENUM)
+#undef CLG_STATUS_ENUM
+} clg_status;
+
+/* The text of a status, never NULL. */
+CLG_API const char *clg_status_text(clg_status status);
+
+/* One line about the last failure in this thread: file, option or OpenCL call, and what to do.
+ * Valid until the next failing call of this thread.  "" before any failure. */
+CLG_API const char *clg_last_error(void);
+
+/* CLG_VERSION of the library that is running. */
+CLG_API const char *clg_version(void);
+
+/* --------------------------------------------------------- configuration */
+
+/* A set of options by name, in the words of the command line: clg_config_set(c, "layers",
+ * "256,128") is --layers 256,128, and the same key in an .ini file.  Unset keys have the default
+ * that clg_option.fallback states. */
+typedef struct clg_config clg_config;
+
+typedef struct clg_option {
+    const char *name;     /* key, and --name on the command line */
+    const char *group;    /* data, network, learning, run, common */
+    const char *argument; /* what follows, for example "N" or "relu|tanh"; NULL for a switch */
+    const char *fallback; /* default; "" where it depends on other options, as help says */
+    const char *help;     /* one line */
+} clg_option;
+
+/* Every key there is, count of them in *count.  Static. */
+CLG_API const clg_option *clg_config_options(size_t *count);
+
+CLG_API clg_status clg_config_create(clg_config **out);
+CLG_API void clg_config_destroy(clg_config *config);
+
+/* An independent copy of from. */
+CLG_API clg_status clg_config_copy(clg_config **out, const clg_config *from);
+
+/* Sets key to value; a switch takes "true" or "false".  CLG_EUSAGE names an unknown key with the
+ * nearest known one, or a value that is not allowed.  Checks single values; combinations are
+ * checked where they are used. */
+CLG_API clg_status clg_config_set(clg_config *config, const char *key, const char *value);
+
+/* The value of key, or its default; NULL where the key is unknown. */
+CLG_API const char *clg_config_get(const clg_config *config, const char *key);
+
+/* 1 where key was set, 0 where it has its default. */
+CLG_API int clg_config_is_set(const clg_config *config, const char *key);
+
+/* Sets every key that the .ini file gives (sections are ignored).  Errors name file and line. */
+CLG_API clg_status clg_config_read(clg_config *config, const char *path);
+
+/* Writes every key and its value as an .ini file: temporary file, fsync, rename. */
+CLG_API clg_status clg_config_write(const clg_config *config, const char *path);
+
+/* ----------------------------------------------------------------- device */
+
+typedef struct clg_device clg_device;
+
+typedef struct clg_device_info {
+    int platform, index;      /* the P:D of --device; -1:-1 is the reference */
+    char platform_name[128], vendor[128], name[128], opencl_version[128], driver_version[128];
+    char type[16];            /* gpu, cpu, accelerator, other, reference */
+    int units;                /* compute units */
+    uint64_t memory;          /* bytes on the device */
+    uint64_t max_allocation;  /* bytes in one buffer */
+    uint64_t local_memory;    /* bytes of local memory a work-group has */
+    int clock_mhz;            /* 0 where the driver does not say */
+    int usable;               /* 0: available neither to compile nor to run; quirks says why */
+    double score;             /* --device auto takes the highest */
+    char quirks[256];         /* what to know about this driver, or "" */
+} clg_device_info;
+
+/* Every device of every platform, in the order of their numbers, and the reference last.  The
+ * caller frees *out with clg_device_list_free.  CLG_ENODEVICE where there is no platform: then
+ * *out still holds the reference. */
+CLG_API clg_status clg_device_list(clg_device_info **out, size_t *count);
+CLG_API void clg_device_list_free(clg_device_info *list);
+
+/* Opens the device that selector names: auto, gpu, cpu, accelerator, P:D, any part of the
+ * platform's, vendor's or device's name, or ref (the double-precision CPU reference; makes no
+ * OpenCL call).  NULL means auto.  config (may be NULL) gives matmul, plan and no-cache. */
+CLG_API clg_status clg_device_open(clg_device **out, const char *selector,
+                                   const clg_config *config);
+
+/* Wraps the caller's OpenCL objects (cl_context, cl_device_id, cl_command_queue; in-order).  They
+ * are retained, and released by clg_device_close. */
+CLG_API clg_status clg_device_attach(clg_device **out, void *context, void *device, void *queue,
+                                     const clg_config *config);
+
+/* Releases the device; networks are not touched, engines on it must be destroyed before. */
+CLG_API void clg_device_close(clg_device *device);
+
+CLG_API const clg_device_info *clg_device_describe(const clg_device *device);
+
+/* Why this device was taken, one line. */
+CLG_API const char *clg_device_reason(const clg_device *device);
+
+/* Bytes and buffers allocated on the device now; both 0 when all engines are destroyed. */
+CLG_API void clg_device_usage(const clg_device *device, uint64_t *bytes, int *buffers);
+
+/* ------------------------------------------------------------------- data */
+
+/* Rows of features with their targets, on the host. */
+typedef struct clg_dataset clg_dataset;
+
+typedef enum clg_part { CLG_PART_ALL, CLG_PART_TRAIN, CLG_PART_TEST } clg_part;
+
+typedef struct clg_dataset_info {
+    size_t rows, features;
+    int classes;           /* class targets: how many classes; 0 otherwise */
+    size_t outputs;        /* value targets: columns; 0 otherwise */
+    int bytes;             /* 1: features are bytes 0..255 */
+    int height, width;     /* of one example where it is an image, else 0 */
+    int both_parts;        /* 1: the source holds a training and a test part */
+} clg_dataset_info;
+
+/* Loads spec: a dataset's name (xor, iris, mnist, fashion-mnist, or a folder of that name under
+ * $CLGRAD_DATA; NAME:train and NAME:test choose a part), a folder of IDX files, or X[,Y] with .npy,
+ * .csv (- is standard input) or IDX files, each also .gz.  part says which part is meant where spec
+ * has both and names none; CLG_PART_ALL there means the training part.  config (may be NULL) gives
+ * target and label-col.  CLG_EDATA names file and offset or line; CLG_EIO what could not be read. */
+CLG_API clg_status clg_dataset_load(clg_dataset **out, const char *spec, clg_part part,
+                                    const clg_config *config);
+
+/* Copies the caller's arrays: x (rows,features); labels (rows) with values 0..classes-1 and values
+ * NULL, or labels NULL and values (rows,outputs), or both NULL for data without targets. */
+CLG_API clg_status clg_dataset_from_arrays(clg_dataset **out, const float *x, size_t rows,
+                                           size_t features, const int32_t *labels, int classes,
+                                           const float *values, size_t outputs);
+
+CLG_API void clg_dataset_destroy(clg_dataset *data);
+CLG_API clg_dataset_info clg_dataset_describe(const clg_dataset *data);
+
+/* The name of class index; NULL where out of range.  Borrowed. */
+CLG_API const char *clg_dataset_class_name(const clg_dataset *data, int index);
+
+/* Splits off the last rows of the seeded shuffle (shuffle 0: of the file) into *rest: amount below
+ * 1 is a fraction, from 1 a number of rows.  Both results are new and share nothing with data. */
+CLG_API clg_status clg_dataset_split(clg_dataset **first, clg_dataset **rest,
+                                     const clg_dataset *data, double amount, uint64_t seed,
+                                     int shuffle);
+
+/* ---------------------------------------------------------------- network */
+
+/* A network on the host: its shape, its parameters, and what a prediction needs besides (fitted
+ * normalisation, class names, the options it was trained with). */
+typedef struct clg_net clg_net;
+
+/* A network for data as config says (layers, act, output-act, loss, init, seed, normalize), its
+ * normalisation fitted on data, its weights drawn.  CLG_EUSAGE for combinations that do not exist. */
+CLG_API clg_status clg_net_create(clg_net **out, const clg_config *config, const clg_dataset *data);
+
+/* Reads a model file (safetensors).  A plain file without clgrad's metadata needs config with layers
+ * (and what else differs from the defaults); otherwise config may be NULL. */
+CLG_API clg_status clg_net_load(clg_net **out, const char *path, const clg_config *config);
+
+/* Writes the model file: temporary file, fsync, rename. */
+CLG_API clg_status clg_net_save(const clg_net *net, const char *path);
+
+/* Takes weights and biases from a model file (--init-from); shapes must agree. */
+CLG_API clg_status clg_net_init_from(clg_net *net, const char *path);
+
+CLG_API void clg_net_destroy(clg_net *net);
+
+CLG_API int clg_net_layers(const clg_net *net);
+
+/* Inputs, outputs and activation of layer (0 is the first hidden layer).  NULL where not wanted. */
+CLG_API clg_status clg_net_layer(const clg_net *net, int layer, int *inputs, int *outputs,
+                                 const char **activation);
+
+/* "784,128:relu,10:softmax". */
+CLG_API const char *clg_net_text(const clg_net *net);
+
+/* The options that the network was made or loaded with.  Borrowed. */
+CLG_API const clg_config *clg_net_config(const clg_net *net);
+
+/* The name of class index, NULL where there is none. */
+CLG_API const char *clg_net_class_name(const clg_net *net, int index);
+
+/* Copies layer's weight (O,I) and bias (O) out or in; NULL where not wanted. */
+CLG_API clg_status clg_net_get_weights(const clg_net *net, int layer, double *weight, double *bias);
+CLG_API clg_status clg_net_set_weights(clg_net *net, int layer, const double *weight,
+                                       const double *bias);
+
+/* Loads spec, as clg_dataset_load does, in the form that net was trained on: target and label-col are
+ * the network's unless config (may be NULL) sets them.  targets 0, for prediction: a CSV file may
+ * lack its target column. */
+CLG_API clg_status clg_net_load_data(clg_dataset **out, const clg_net *net, const char *spec,
+                                     clg_part part, const clg_config *config, int targets);
+
+/* ----------------------------------------------------------------- engine */
+
+/* One network resident on one device: parameters, and room for batches of up to max_batch. */
+typedef struct clg_engine clg_engine;
+
+/* training 1 also makes room for gradients and the optimiser named in the network's config.  The
+ * network must outlive the engine.  CLG_ENOMEM, before any allocation, where the budget is too
+ * small. */
+CLG_API clg_status clg_engine_create(clg_engine **out, clg_device *device, clg_net *net,
+                                     int max_batch, int training);
+CLG_API void clg_engine_destroy(clg_engine *engine);
+
+/* Uploads x (B,I), already normalised, runs the network, and downloads y (B,O). */
+CLG_API clg_status clg_engine_forward(clg_engine *engine, float *y, const float *x, int B);
+
+/* After clg_engine_forward, for the same B: loss (mean over the batch) and gradients.  Exactly one
+ * of labels (B) and values (B,O) is given. */
+CLG_API clg_status clg_engine_backward(clg_engine *engine, double *loss, const int32_t *labels,
+                                       const float *values, int B);
+
+/* Copies layer's gradient, dW (O,I) and db (O), of the last backward; NULL where not wanted. */
+CLG_API clg_status clg_engine_gradient(clg_engine *engine, int layer, double *weight, double *bias);
+
+/* One step of the optimiser with the last gradients. */
+CLG_API clg_status clg_engine_update(clg_engine *engine);
+
+/* Parameters and optimiser slots from the network to the device, and back. */
+CLG_API clg_status clg_engine_push(clg_engine *engine);
+CLG_API clg_status clg_engine_pull(clg_engine *engine);
+
+/* --------------------------------------------------------------- training */
+
+/* A run's folder: config.ini, metrics.jsonl, last.safetensors, best.safetensors. */
+typedef struct clg_run clg_run;
+
+/* Makes the folder where it is missing, takes its lock (CLG_EIO where a living run has it), and
+ * writes config.ini.  Earlier results in it stay until training starts. */
+CLG_API clg_status clg_run_open(clg_run **out, const char *folder, const clg_config *config);
+CLG_API void clg_run_close(clg_run *run);
+
+typedef struct clg_progress {
+    int epoch, epochs;            /* from 1; epochs 0 where only steps are limited */
+    uint64_t step, steps;         /* done in all, to do in all */
+    uint64_t epoch_step, epoch_steps;
+    double loss, accuracy;        /* of this epoch so far; NaN where not known */
+    double val_loss, val_accuracy;/* NaN where there is no validation or it is not yet due */
+    double cost;                  /* loss with the L2 term; NaN where not known */
+    double samples_per_s, seconds;
+    int epoch_end;                /* 1: all figures are the epoch's */
+} clg_progress;
+
+typedef struct clg_train_hooks {
+    void *user;
+    /* Called by the clock, at most ten times a second, where wants_progress is not 0 (then the
+     * loss so far is read from the device), and at the end of every epoch in any case. */
+    void (*progress)(void *user, const clg_progress *progress);
+    int wants_progress;
+    /* Asked between steps, from the thread that trains; not 0 ends the training after a last save
+     * with CLG_ECANCELLED.  May read a flag that another thread or a signal sets. */
+    int (*should_stop)(void *user);
+    /* A line about a decision taken (a route, a fallback). */
+    void (*log)(void *user, const char *line);
+} clg_train_hooks;
+
+typedef struct clg_train_result {
+    int epochs;
+    uint64_t steps;
+    double loss, cost, accuracy, val_loss, val_accuracy; /* of the last epoch; NaN where unknown */
+    double seconds;
+} clg_train_result;
+
+/* Trains net on data as its config says; val (may be NULL) is evaluated after every epoch; run (may
+ * be NULL) takes metrics and checkpoints; hooks and result may be NULL.  CLG_EDIVERGED leaves the
+ * last good checkpoint.  On return net holds the trained parameters. */
+CLG_API clg_status clg_train(clg_train_result *result, clg_net *net, clg_device *device,
+                             const clg_dataset *data, const clg_dataset *val, clg_run *run,
+                             const clg_train_hooks *hooks);
+
+/* Fills x (B,I) and exactly one of labels (B) and values (B,O) with the next batch; returns how many
+ * rows it gave, 0 at the end.  */
+typedef int (*clg_batch_fn)(void *user, float *x, int32_t *labels, float *values, int B);
+
+/* Trains net on what next gives, up to its end; one pass.  result may be NULL. */
+CLG_API clg_status clg_train_batches(clg_train_result *result, clg_net *net, clg_device *device,
+                                     clg_batch_fn next, void *user);
+
+/* ------------------------------------------------- evaluation, prediction */
+
+typedef struct clg_evaluation {
+    size_t examples;
+    double loss;        /* mean over examples */
+    double accuracy;    /* class targets: fraction; else NaN */
+    int classes;        /* class targets; else 0 */
+    uint64_t *confusion;/* (classes,classes), rows = truth; freed by clg_evaluation_clear */
+    double *precision, *recall, *f1; /* (classes); 0 where undefined */
+    double mae, rmse, r2; /* value targets; else NaN */
+    double auc;           /* two classes; else NaN */
+} clg_evaluation;
+
+CLG_API clg_status clg_evaluate(clg_evaluation *out, const clg_net *net, clg_device *device,
+                                const clg_dataset *data);
+CLG_API void clg_evaluation_clear(clg_evaluation *evaluation);
+
+/* Outputs y (rows,O) of the network for every row of data; its targets are not used. */
+CLG_API clg_status clg_predict(float *y, const clg_net *net, clg_device *device,
+                               const clg_dataset *data);
+
+/* The class that the O outputs of one example mean: the largest, the first of equals; with one
+ * output, 1 from 0.5 on. */
+CLG_API int clg_predicted_class(const float *y, int O);
+
+/* Writes predictions to path (.npy or .csv; "-": CSV to standard output's file descriptor): class
+ * names or values; with proba the outputs themselves. */
+CLG_API clg_status clg_predict_write(const char *path, const clg_net *net, const float *y,
+                                     size_t rows, int proba);
+
+/* ------------------------------------------------------- inspect, export */
+
+/* A text that describes any file clgrad reads (model, IDX, .npy, .csv); the caller frees it with
+ * clg_text_free. */
+CLG_API clg_status clg_inspect(char **text, const char *path, int json);
+CLG_API void clg_text_free(char *text);
+
+/* Writes a model's tensors: format npy makes the folder path with one .npy file a tensor; png makes
+ * one picture of the first layer's weights, a tile a unit. */
+CLG_API clg_status clg_export(const clg_net *net, const char *format, const char *path);
+
+/* ----------------------------------------------------------- verification */
+
+typedef struct clg_verify_result {
+    int cases, failed;     /* operations compared, and how many were beyond their bound */
+    int undecided;         /* elements at a kink, accepted on either side */
+    double worst;          /* largest error in units of its bound; at most 1 where all is well */
+    char first[512];       /* the first that failed: operation, shape, element, both values */
+} clg_verify_result;
+
+typedef struct clg_verify_options {
+    int steps;             /* of training in lockstep; 0 means 10 */
+    int operations;        /* 0 none, 1 quick, 2 full: single operations over awkward shapes */
+    void *user;
+    void (*row)(void *user, const char *operation, const char *shape, int failed, double worst);
+} clg_verify_options;
+
+/* Checks the device's operations one by one against the double-precision reference. */
+CLG_API clg_status clg_verify_operations(clg_verify_result *out, clg_device *device,
+                                         const clg_verify_options *options);
+
+/* Trains a copy of net on data, on the device, and repeats every operation of every step on the
+ * reference from the device's own inputs: every element must lie within its derived bound.
+ * CLG_EMISMATCH where one does not. */
+CLG_API clg_status clg_verify_training(clg_verify_result *out, const clg_net *net,
+                                       clg_device *device, const clg_dataset *data,
+                                       const clg_verify_options *options);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
