@@ -1,0 +1,347 @@
+/* A dataset's life: made empty, filled by a loader or from the caller's arrays, given targets,
+ * described, destroyed. */
+#define _GNU_SOURCE
+#include "core/memory.h"
+#include "data/read.h"
+
+#include <limits.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+clg_status clg_dataset_new(struct clg_dataset **out, const char *source)
+{
+    struct clg_dataset *data = NULL;
+    *out = NULL;
+    CLG_TRY(clg_alloc(&data, 1, sizeof *data, "a data set"));
+    clg_status status = clg_text_copy(&data->source, source);
+    if (status != CLG_OK) {
+        free(data);
+        return status;
+    }
+    *out = data;
+    return CLG_OK;
+}
+
+static void drop_targets(struct clg_dataset *data)
+{
+    for (int k = 0; data->class_name && k < data->classes; k++)
+        free(data->class_name[k]);
+    free(data->class_name);
+    free(data->labels);
+    free(data->values);
+    data->class_name = NULL;
+    data->labels = NULL;
+    data->values = NULL;
+    data->classes = 0;
+    data->outputs = 0;
+}
+
+void clg_dataset_destroy(clg_dataset *data)
+{
+    if (!data)
+        return;
+    drop_targets(data);
+    free(data->pick);
+    free(data->target_column);
+    free(data->source);
+    free(data->memory);
+    if (data->mapping)
+        munmap(data->mapping, data->mapping_size);
+    free(data);
+}
+
+clg_dataset_info clg_dataset_describe(const clg_dataset *data)
+{
+    clg_dataset_info info = {
+        data->rows,   data->features, data->classes,   data->outputs, data->storage == CLG_BYTES,
+        data->height, data->width,    data->both_parts};
+    return info;
+}
+
+const char *clg_dataset_class_name(const clg_dataset *data, int index)
+{
+    return index >= 0 && index < data->classes && data->class_name ? data->class_name[index] : NULL;
+}
+
+clg_status clg_dataset_number_classes(struct clg_dataset *data)
+{
+    char text[16];
+    if (data->class_name || data->classes == 0)
+        return CLG_OK;
+    CLG_TRY(clg_alloc(&data->class_name, (size_t)data->classes, sizeof *data->class_name,
+                      "class names"));
+    for (int k = 0; k < data->classes; k++) {
+        snprintf(text, sizeof text, "%d", k);
+        CLG_TRY(clg_text_copy(&data->class_name[k], text));
+    }
+    return CLG_OK;
+}
+
+void clg_dataset_row(double *x, const struct clg_dataset *data, size_t i)
+{
+    size_t first = (data->pick ? data->pick[i] : i) * data->features;
+    if (data->storage == CLG_BYTES) {
+        const unsigned char *row = (const unsigned char *)data->x + first;
+        for (size_t j = 0; j < data->features; j++)
+            x[j] = row[j];
+    } else if (data->storage == CLG_FLOATS) {
+        const float *row = (const float *)data->x + first;
+        for (size_t j = 0; j < data->features; j++)
+            x[j] = (double)row[j];
+    } else {
+        memcpy(x, (const double *)data->x + first, data->features * sizeof *x);
+    }
+}
+
+/* ------------------------------------------------------- the caller's arrays */
+
+static clg_status check_arrays(const float *x, size_t rows, size_t features, const int32_t *labels,
+                               int classes, const float *values, size_t outputs)
+{
+    if (!x || rows == 0 || features == 0 || !clg_fits_int(rows) || !clg_fits_int(features))
+        return clg_fail(CLG_EUSAGE, "clg_dataset_from_arrays: x has %zu rows of %zu features", rows,
+                        features);
+    if (labels && values)
+        return clg_fail(CLG_EUSAGE, "clg_dataset_from_arrays: give labels or values, not both");
+    if (labels && (classes < 1 || classes > CLG_MAX_CLASSES))
+        return clg_fail(CLG_EUSAGE, "clg_dataset_from_arrays: %d classes, 1 to %d are possible",
+                        classes, CLG_MAX_CLASSES);
+    if (values && (outputs == 0 || !clg_fits_int(outputs)))
+        return clg_fail(CLG_EUSAGE, "clg_dataset_from_arrays: values with %zu outputs", outputs);
+    for (size_t i = 0; labels && i < rows; i++)
+        if (labels[i] < 0 || labels[i] >= classes)
+            return clg_fail(CLG_EUSAGE, "clg_dataset_from_arrays: label %d of row %zu is not 0..%d",
+                            (int)labels[i], i, classes - 1);
+    return CLG_OK;
+}
+
+/* count floats, all finite. */
+static clg_status check_floats(const float *array, size_t rows, size_t columns, const char *name)
+{
+    for (size_t i = 0; i < rows * columns; i++)
+        if (!isfinite(array[i]))
+            return clg_fail(CLG_EUSAGE,
+                            "clg_dataset_from_arrays: %s of row %zu, column %zu is not finite",
+                            name, i / columns, i % columns);
+    return CLG_OK;
+}
+
+clg_status clg_dataset_from_arrays(clg_dataset **out, const float *x, size_t rows, size_t features,
+                                   const int32_t *labels, int classes, const float *values,
+                                   size_t outputs)
+{
+    struct clg_dataset *data = NULL;
+    clg_status status;
+    size_t count, value_count;
+    *out = NULL;
+    CLG_TRY(check_arrays(x, rows, features, labels, classes, values, outputs));
+    if (!clg_size_mul(&count, rows, features) ||
+        !clg_size_mul(&value_count, rows, values ? outputs : 0))
+        return clg_fail(CLG_ENOMEM, "clg_dataset_from_arrays: %zu rows of %zu features", rows,
+                        features);
+    CLG_TRY(check_floats(x, rows, features, "x"));
+    if (values)
+        CLG_TRY(check_floats(values, rows, outputs, "value"));
+    CLG_TRY(clg_dataset_new(&data, "the caller's arrays"));
+    data->rows = rows;
+    data->features = features;
+    data->storage = CLG_FLOATS;
+    CLG_TRY_DONE(clg_alloc(&data->memory, count, sizeof *x, "a data set"));
+    memcpy(data->memory, x, count * sizeof *x);
+    data->x = data->memory;
+    if (labels) {
+        CLG_TRY_DONE(clg_alloc(&data->labels, rows, sizeof *labels, "labels"));
+        memcpy(data->labels, labels, rows * sizeof *labels);
+        data->classes = classes;
+        CLG_TRY_DONE(clg_dataset_number_classes(data));
+    } else if (values) {
+        CLG_TRY_DONE(clg_alloc(&data->values, value_count, sizeof *data->values, "targets"));
+        for (size_t i = 0; i < value_count; i++)
+            data->values[i] = (double)values[i];
+        data->outputs = outputs;
+    }
+done:
+    if (status != CLG_OK) {
+        clg_dataset_destroy(data);
+        return status;
+    }
+    *out = data;
+    return CLG_OK;
+}
+
+/* ------------------------------------------------------------------ targets */
+
+/* The one column of targets as class numbers. */
+static clg_status attach_labels(struct clg_dataset *data, const struct clg_dataset *targets)
+{
+    double label, most = 0;
+    if (targets->features != 1)
+        return clg_fail(CLG_EDATA,
+                        "%s: has %zu columns; class targets are one column of class numbers "
+                        "(--target value takes the columns as values)",
+                        targets->source, targets->features);
+    CLG_TRY(clg_alloc(&data->labels, data->rows, sizeof *data->labels, "labels"));
+    for (size_t i = 0; i < data->rows; i++) {
+        clg_dataset_row(&label, targets, i);
+        if (label < 0 || label != floor(label) || label >= CLG_MAX_CLASSES)
+            return clg_fail(CLG_EDATA,
+                            "%s: row %zu (from 0): %.17g is no class number, those are 0 to %d "
+                            "(--target value takes numbers as values)",
+                            targets->source, i, label, CLG_MAX_CLASSES - 1);
+        data->labels[i] = (int32_t)label;
+        most = label > most ? label : most;
+    }
+    data->classes = (int)most + 1;
+    return clg_dataset_number_classes(data);
+}
+
+static clg_status attach_values(struct clg_dataset *data, const struct clg_dataset *targets)
+{
+    size_t count, bytes;
+    if (!clg_size_mul(&count, data->rows, targets->features) ||
+        !clg_size_mul(&bytes, count, sizeof *data->values))
+        bytes = SIZE_MAX;
+    CLG_TRY(clg_check_host_limit(targets->source, bytes));
+    CLG_TRY(clg_alloc(&data->values, count, sizeof *data->values, "targets"));
+    for (size_t i = 0; i < data->rows; i++)
+        clg_dataset_row(data->values + i * targets->features, targets, i);
+    data->outputs = targets->features;
+    return CLG_OK;
+}
+
+/* What the CSV reader found out already. */
+static void move_targets(struct clg_dataset *data, struct clg_dataset *targets)
+{
+    data->labels = targets->labels;
+    data->classes = targets->classes;
+    data->class_name = targets->class_name;
+    data->values = targets->values;
+    data->outputs = targets->outputs;
+    targets->labels = NULL;
+    targets->classes = 0;
+    targets->class_name = NULL;
+    targets->values = NULL;
+    targets->outputs = 0;
+}
+
+clg_status clg_attach_targets(struct clg_dataset *data, struct clg_dataset *targets,
+                              const clg_config *config)
+{
+    if (data->rows != targets->rows)
+        return clg_fail(CLG_EDATA,
+                        "%s has %zu rows and its targets %s have %zu: the counts must "
+                        "be equal",
+                        data->source, data->rows, targets->source, targets->rows);
+    drop_targets(data);
+    free(data->target_column);
+    data->target_column = NULL;
+    if (targets->labels || targets->values) {
+        move_targets(data, targets);
+        return CLG_OK;
+    }
+    int as_class = clg_config_is(config, "target", "class") ||
+                   (targets->class_like && !clg_config_is(config, "target", "value"));
+    return as_class ? attach_labels(data, targets) : attach_values(data, targets);
+}
+
+clg_status clg_dataset_unsplit_target(struct clg_dataset *data)
+{
+    size_t features = data->features + 1, at = data->target_index, count, bytes;
+    double *x = NULL;
+    if (!data->target_column)
+        return clg_fail(CLG_EDATA, "%s: its column %zu holds no numbers, so it is no feature",
+                        data->source, at);
+    if (!clg_size_mul(&count, data->rows, features) || !clg_size_mul(&bytes, count, sizeof *x))
+        bytes = SIZE_MAX;
+    CLG_TRY(clg_check_host_limit(data->source, bytes));
+    CLG_TRY(clg_alloc(&x, count, sizeof *x, "a data set"));
+    for (size_t i = 0; i < data->rows; i++) {
+        double *row = x + i * features;
+        clg_dataset_row(row, data, i);
+        memmove(row + at + 1, row + at, (data->features - at) * sizeof *row);
+        row[at] = data->target_column[data->pick ? data->pick[i] : i];
+    }
+    drop_targets(data);
+    free(data->target_column);
+    free(data->memory);
+    free(data->pick);
+    data->target_column = NULL;
+    data->pick = NULL;
+    data->memory = x;
+    data->x = x;
+    data->storage = CLG_DOUBLES;
+    data->features = features;
+    return CLG_OK;
+}
+
+/* Whether the classes have no names but their numbers. */
+static int are_numbered(char *const *names, int classes)
+{
+    char text[16];
+    for (int k = 0; k < classes; k++) {
+        snprintf(text, sizeof text, "%d", k);
+        if (strcmp(names[k], text) != 0)
+            return 0;
+    }
+    return 1;
+}
+
+/* map[k]: the place of data's class k among words; CLG_EDATA names one that is not there. */
+static clg_status map_classes(int32_t *map, const struct clg_dataset *data,
+                              const struct clg_words *words)
+{
+    int numbered = are_numbered(data->class_name, data->classes) &&
+                   !are_numbered(words->word, (int)words->count);
+    size_t *row = NULL;
+    CLG_TRY(clg_alloc(&row, (size_t)data->classes, sizeof *row, "classes"));
+    for (size_t i = data->rows; i-- > 0;)
+        row[data->labels[i]] = i + 1; /* the first row of each class, from 1; 0: none */
+    for (int k = 0; k < data->classes; k++) {
+        size_t found = numbered ? (size_t)k : clg_words_find(words, data->class_name[k]);
+        map[k] = (int32_t)found;
+        if (found >= words->count && row[k]) {
+            struct clg_shown shown = clg_show(data->class_name[k]);
+            clg_status status =
+                clg_fail(CLG_EDATA,
+                         "%s: row %zu (from 0) is of class %s, which the network does not know: it "
+                         "has %zu classes",
+                         data->source, row[k] - 1, shown.text, words->count);
+            free(row);
+            return status;
+        }
+    }
+    free(row);
+    return CLG_OK;
+}
+
+clg_status clg_dataset_match_classes(struct clg_dataset *data, char *const *names, int classes)
+{
+    struct clg_words words = {NULL, 0, 0, NULL, 0};
+    clg_status status = CLG_OK;
+    int32_t *map = NULL;
+    if (!data->labels)
+        return CLG_OK;
+    CLG_TRY_DONE(clg_dataset_number_classes(data));
+    for (int k = 0; k < classes; k++) {
+        size_t number;
+        CLG_TRY_DONE(clg_words_add(&words, names[k], &number));
+    }
+    CLG_TRY_DONE(clg_alloc(&map, (size_t)data->classes, sizeof *map, "classes"));
+    CLG_TRY_DONE(map_classes(map, data, &words));
+    for (size_t i = 0; i < data->rows; i++)
+        data->labels[i] = map[data->labels[i]];
+    for (int k = 0; k < data->classes; k++)
+        free(data->class_name[k]);
+    free(data->class_name);
+    data->class_name = words.word;
+    data->classes = (int)words.count;
+    words.word = NULL;
+    words.count = 0;
+done:
+    clg_words_clear(&words);
+    free(map);
+    return status;
+}
