@@ -1,0 +1,81 @@
+/* One open device: the OpenCL objects, the limits it states, and what is allocated on it.  The
+ * reference is a device too (kind CLG_REFERENCE): its buffers are host memory in double precision
+ * and it makes no OpenCL call. */
+#ifndef CLG_DEVICE_DEVICE_H
+#define CLG_DEVICE_DEVICE_H
+
+#define CL_TARGET_OPENCL_VERSION 120
+#include <CL/cl.h>
+
+#include "core/status.h"
+
+enum clg_kind { CLG_REFERENCE, CLG_OPENCL };
+enum clg_route { CLG_ROUTE_AUTO, CLG_ROUTE_NATIVE, CLG_ROUTE_CLBLAST };
+
+struct clg_program;  /* program.h */
+struct clg_ops;      /* ops/ops.h */
+
+/* Sees each launch: program file and kernel by name, and its event (borrowed). */
+typedef void (*clg_launch_fn)(void *user, const char *program, const char *kernel, cl_event event);
+
+struct clg_device {
+    enum clg_kind kind;
+    clg_device_info info;
+    char reason[512];
+    enum clg_route route;
+    int use_cache;              /* 0 under --no-cache */
+
+    /* OpenCL; all NULL on the reference */
+    cl_context context;
+    cl_device_id id;
+    cl_command_queue queue;     /* in-order */
+    size_t base_align;          /* bytes: CL_DEVICE_MEM_BASE_ADDR_ALIGN / 8, at least 64 */
+    size_t max_group;           /* CL_DEVICE_MAX_WORK_GROUP_SIZE */
+    size_t max_items[2];        /* CL_DEVICE_MAX_WORK_ITEM_SIZES, as far as launches go */
+    int local_is_dedicated;     /* CL_DEVICE_LOCAL_MEM_TYPE is CL_LOCAL */
+    int flushes_denormals;      /* no CL_FP_DENORM in CL_DEVICE_SINGLE_FP_CONFIG */
+    struct clg_program *programs; /* list, see program.h */
+    char *cache_key;            /* its part of a stored binary's key, made when first asked for */
+    clg_launch_fn on_launch;    /* NULL: launches take no event */
+    void *on_launch_user;
+
+    /* verify puts its watching table here for a while; NULL: the back end's own (clg_ops_of) */
+    const struct clg_ops *ops_override;
+    void *ops_user;
+
+    /* what a matrix's rows and columns are rounded up to: 1 and 1 on the reference */
+    int row_pad, col_pad;
+
+    uint64_t budget;            /* bytes: CLGRAD_MEM_LIMIT or the default share of memory */
+    uint64_t bytes;             /* allocated now */
+    int buffers;                /* live now, views not counted */
+};
+
+/* "clSetKernelArg: CL_INVALID_ARG_SIZE (-51)", with format's text in front; the status is
+ * CLG_EDEVICE, CLG_ENOMEM for the codes of exhausted memory. */
+clg_status clg_fail_cl(cl_int code, const char *call, const char *format, ...) CLG_PRINTF(3, 4);
+
+/* The OpenCL name of an error code, "unknown" for others. */
+const char *clg_cl_name(cl_int code);
+
+/* CLG_TRY for an OpenCL call made as CLG_CL(clFinish, (queue)); the detail names the call. */
+#define CLG_CL(call, arguments)                                                                    \
+    do {                                                                                           \
+        cl_int cl_code_ = call arguments;                                                          \
+        if (cl_code_ != CL_SUCCESS)                                                                \
+            return clg_fail_cl(cl_code_, #call, "%s", "");                                         \
+    } while (0)
+
+/* Waits until everything enqueued has run. */
+clg_status clg_device_finish(clg_device *device);
+
+/* Hands what was enqueued to the device, without waiting. */
+clg_status clg_device_flush(clg_device *device);
+
+/* Floats from one row of a (rows,columns) matrix to the next on this device, and how many rows are
+ * allocated.  Columns are rounded up to col_pad, and 16 more where the stride would be a multiple of
+ * 256 floats, which makes rows fall on the same cache sets (measured: up to 2x on products). */
+int clg_stride(const clg_device *device, int columns);
+int clg_height(const clg_device *device, int rows);
+
+#endif

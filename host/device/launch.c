@@ -1,0 +1,139 @@
+/* Kernel launches: arguments pushed in order and counted, ranges rounded up, limits checked. */
+#include "device/launch.h"
+
+#include "device/program.h"
+
+#include <assert.h>
+#include <string.h>
+
+clg_status clg_args_begin(struct clg_args *args, clg_device *device, const char *program,
+                          const char *options, const char *name)
+{
+    assert(device->kind == CLG_OPENCL);
+    memset(args, 0, sizeof *args);
+    args->device = device;
+    args->program = program;
+    args->name = name;
+    args->status = clg_program_find(&args->limits, device, program, options, name);
+    if (args->status == CLG_OK)
+        args->kernel = args->limits->kernel;
+    return args->status;
+}
+
+static void push(struct clg_args *args, size_t size, const void *value)
+{
+    if (args->status != CLG_OK)
+        return;
+    if (args->pushed < args->limits->arguments) { /* too many are counted, and refused at launch */
+        cl_int code = clSetKernelArg(args->kernel, args->pushed, size, value);
+        if (code != CL_SUCCESS)
+            args->status = clg_fail_cl(code, "clSetKernelArg", "kernels/%s.cl: %s, argument %u",
+                                       args->program, args->name, (unsigned)args->pushed);
+    }
+    args->pushed++;
+}
+
+void clg_arg_buf(struct clg_args *args, const struct clg_buf *buf)
+{
+    assert(buf->device == args->device);
+    push(args, sizeof buf->mem, &buf->mem);
+}
+
+void clg_arg_int(struct clg_args *args, int value)
+{
+    cl_int argument = value;
+    push(args, sizeof argument, &argument);
+}
+
+void clg_arg_uint(struct clg_args *args, uint32_t value)
+{
+    cl_uint argument = value;
+    push(args, sizeof argument, &argument);
+}
+
+void clg_arg_ulong(struct clg_args *args, uint64_t value)
+{
+    cl_ulong argument = value;
+    push(args, sizeof argument, &argument);
+}
+
+void clg_arg_float(struct clg_args *args, double value)
+{
+    cl_float argument = (cl_float)value;
+    push(args, sizeof argument, &argument);
+}
+
+/* Whether groups of (l0,l1) are within what the kernel and the device allow. */
+static clg_status check_group(const struct clg_args *args, size_t l0, size_t l1)
+{
+    const struct clg_kernel *limits = args->limits;
+    const clg_device *device = args->device;
+    const size_t *fixed = limits->fixed_group;
+    if (fixed[0] && (fixed[0] != l0 || fixed[1] != l1))
+        return clg_fail(CLG_EDEVICE,
+                        "kernels/%s.cl: %s was launched in groups of %zu x %zu and is written for "
+                        "%zu x %zu",
+                        args->program, args->name, l0, l1, fixed[0], fixed[1]);
+    if (l0 > device->max_items[0] || l1 > device->max_items[1] || l0 > limits->max_group / l1)
+        return clg_fail(CLG_EDEVICE,
+                        "kernels/%s.cl: %s needs groups of %zu x %zu; on %s it may have %zu "
+                        "work-items, at most %zu x %zu",
+                        args->program, args->name, l0, l1, device->info.name, limits->max_group,
+                        device->max_items[0], device->max_items[1]);
+    return CLG_OK;
+}
+
+static clg_status enqueue(struct clg_args *args, cl_uint dimensions, const size_t g[2],
+                          const size_t l[2])
+{
+    clg_device *device = args->device;
+    const size_t global[2] = {(g[0] + l[0] - 1) / l[0] * l[0], (g[1] + l[1] - 1) / l[1] * l[1]};
+    cl_event event = NULL;
+    if (args->status != CLG_OK)
+        return args->status;
+    if (args->pushed != args->limits->arguments)
+        return clg_fail(CLG_EDEVICE, "kernels/%s.cl: %s takes %u arguments and was given %u",
+                        args->program, args->name, (unsigned)args->limits->arguments,
+                        (unsigned)args->pushed);
+    CLG_TRY(check_group(args, l[0], l[1]));
+    cl_int code = clEnqueueNDRangeKernel(device->queue, args->kernel, dimensions, NULL, global, l,
+                                         0, NULL, device->on_launch ? &event : NULL);
+    if (code != CL_SUCCESS)
+        return clg_fail_cl(code, "clEnqueueNDRangeKernel",
+                           "kernels/%s.cl: %s over %zu x %zu in groups of %zu x %zu",
+                           args->program, args->name, global[0], global[1], l[0], l[1]);
+    if (event) {
+        device->on_launch(device->on_launch_user, args->program, args->name, event);
+        clReleaseEvent(event);
+    }
+    return CLG_OK;
+}
+
+/* A group that suits most kernels here.  Where local memory is ordinary memory a group is a loop on
+ * one core: 64 fill the widest vectors a few times.  Elsewhere large ranges get larger groups. */
+static size_t good_group(const struct clg_args *args, size_t g0)
+{
+    size_t good = args->device->local_is_dedicated && g0 >= 65536 ? 256 : 64;
+    size_t most = args->limits->max_group;
+    if (args->limits->fixed_group[0])
+        return args->limits->fixed_group[0];
+    if (most > args->device->max_items[0])
+        most = args->device->max_items[0];
+    return good < most ? good : most;
+}
+
+clg_status clg_launch1(struct clg_args *args, size_t g0, size_t l0)
+{
+    assert(g0 > 0);
+    if (args->status != CLG_OK)
+        return args->status;
+    const size_t g[2] = {g0, 1}, l[2] = {l0 ? l0 : good_group(args, g0), 1};
+    return enqueue(args, 1, g, l);
+}
+
+clg_status clg_launch2(struct clg_args *args, size_t g0, size_t g1, size_t l0, size_t l1)
+{
+    assert(g0 > 0 && g1 > 0 && l0 > 0 && l1 > 0);
+    const size_t g[2] = {g0, g1}, l[2] = {l0, l1};
+    return enqueue(args, 2, g, l);
+}

@@ -1,0 +1,41 @@
+/* Programs: each .cl file of kernels/ is embedded in the library (cmake/EmbedKernels.cmake makes
+ * clg_kernel_sources), joined with prelude.clh, built once per device and options, and their
+ * binaries kept under CLGRAD_CACHE. */
+#ifndef CLG_DEVICE_PROGRAM_H
+#define CLG_DEVICE_PROGRAM_H
+
+#include "device/device.h"
+
+struct clg_kernel_source {
+    const char *name; /* "bias" for kernels/bias.cl; "prelude" for prelude.clh */
+    const char *text;
+};
+extern const struct clg_kernel_source clg_kernel_sources[]; /* ends with a NULL name */
+
+/* A kernel, with what a launch must know about it. */
+struct clg_kernel {
+    cl_kernel kernel;
+    cl_uint arguments;    /* CL_KERNEL_NUM_ARGS */
+    size_t max_group;     /* CL_KERNEL_WORK_GROUP_SIZE */
+    size_t fixed_group[3];/* reqd_work_group_size; zeros: free */
+    char *name;
+    struct clg_kernel *next;
+};
+
+/* The kernel `name` of (program, options); borrowed, dies with the device. */
+clg_status clg_program_find(const struct clg_kernel **out, clg_device *device,
+                            const char *program, const char *options, const char *name);
+
+/* The same, the handle alone. */
+clg_status clg_program_kernel(cl_kernel *out, clg_device *device, const char *program,
+                              const char *options, const char *name);
+
+/* Stores the binaries of programs built from source since the device was opened.  To be called after
+ * the first launches and before the device is closed (clg_device_close does, too); failures to write
+ * are ignored: a cache is only a cache. */
+void clg_program_store(clg_device *device);
+
+/* Releases every program and kernel. */
+void clg_program_release_all(clg_device *device);
+
+#endif
