@@ -1,0 +1,66 @@
+/* Starting weights: He, Xavier, normal, uniform or zero, from the network's seed alone, rounded to
+ * float so that the reference and every device start from the same numbers.  Biases start at 0. */
+#include "core/rng.h"
+#include "net/net.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* One layer's distribution. */
+struct law {
+    int normal;   /* else uniform in -width..width */
+    double width; /* standard deviation of the normal */
+};
+
+static struct law he_law(const struct clg_layer *layer)
+{
+    return (struct law){1, sqrt(2.0 / layer->in)};
+}
+
+static struct law xavier_law(const struct clg_layer *layer)
+{
+    return (struct law){0, sqrt(6.0 / ((double)layer->in + layer->out))};
+}
+
+/* The law of a layer under --init; `output` marks the output layer, whose activation does not
+ * count for auto. */
+static struct law layer_law(const char *init, const struct clg_layer *layer, int output)
+{
+    const char *number = strchr(init, ':');
+    if (strcmp(init, "zero") == 0)
+        return (struct law){0, 0};
+    if (number)
+        return (struct law){init[0] == 'n', strtod(number + 1, NULL)};
+    if (strcmp(init, "he") == 0)
+        return he_law(layer);
+    if (strcmp(init, "xavier") == 0 || output || layer->act != CLG_RELU)
+        return xavier_law(layer);
+    return he_law(layer);
+}
+
+clg_status clg_net_draw(struct clg_net *net)
+{
+    const char *init = clg_config_get(net->config, "init");
+    const char *number = strchr(init, ':');
+    /* 10 standard deviations are more than 32 random bits can draw */
+    if (number && !(strtod(number + 1, NULL) >= 0 && strtod(number + 1, NULL) <= FLT_MAX / 10))
+        return clg_fail(CLG_EUSAGE, "--init %s: its number must be from 0 to 1e37", init);
+    memset(net->params, 0, net->count * sizeof *net->params);
+    for (int i = 0; i < net->layers; i++) {
+        struct clg_layer *layer = &net->layer[i];
+        struct law law = layer_law(init, layer, i == net->layers - 1);
+        size_t count = (size_t)layer->in * (size_t)layer->out;
+        uint32_t subsequence = 2 * (uint32_t)i;
+        if (law.width == 0)
+            continue;
+        for (size_t k = 0; k < count; k++) {
+            double draw = law.normal
+                              ? clg_normal(net->seed, CLG_STREAM_INIT, subsequence, k)
+                              : 2 * clg_uniform(net->seed, CLG_STREAM_INIT, subsequence, k) - 1;
+            layer->W[k] = (double)(float)(law.width * draw);
+        }
+    }
+    return CLG_OK;
+}

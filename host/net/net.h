@@ -1,0 +1,142 @@
+/* The network on the host, and the engine that holds it on a device. */
+#ifndef CLG_NET_NET_H
+#define CLG_NET_NET_H
+
+#include "core/config.h"
+#include "data/dataset.h"
+#include "ops/ops.h"
+
+enum { CLG_MAX_LAYERS = 64 };
+
+struct clg_layer {
+    int in, out;
+    enum clg_act act;
+    double *W, *b;          /* (out,in), (out); in the net's params slab */
+};
+
+struct clg_net {
+    int layers;             /* hidden and output */
+    struct clg_layer layer[CLG_MAX_LAYERS];
+    enum clg_loss loss;
+    enum clg_opt opt;
+    enum clg_target target; /* how the loss takes its targets */
+    int sum_reduction;
+    int classes;            /* class targets: how many; 0 otherwise */
+    char **class_name;      /* (classes) */
+    clg_config *config;     /* resolved: no "" where a default depends on others */
+    struct clg_normalise normalise;
+    char *text;             /* "784,128:relu,10:softmax" */
+
+    size_t count, weights;  /* parameters in all; of them weights */
+    double *params;         /* all weights layer by layer, then all biases; dense */
+    double *slot[2];        /* the optimiser's moments, laid out as params; NULL: none */
+    uint64_t step;          /* optimiser steps done */
+    int epoch;              /* epochs done */
+    uint64_t seed;
+    int height, width;      /* of one input where it is an image, else 0 */
+};
+
+/* Inputs and outputs of the network. */
+int clg_net_inputs(const struct clg_net *net);
+int clg_net_outputs(const struct clg_net *net);
+
+/* describe.c: shapes and kinds from config for `features` inputs and either classes > 0 or value
+ * targets with `outputs` columns; resolves the config.  No parameters yet. */
+clg_status clg_net_describe(struct clg_net **out, const clg_config *config, size_t features,
+                            int classes, size_t outputs);
+
+/* Allocates params (zero) and sets each layer's W and b. */
+clg_status clg_net_allocate(struct clg_net *net);
+
+/* Allocates the slots of the net's optimiser (zero) where they are missing. */
+clg_status clg_net_allocate_slots(struct clg_net *net);
+
+/* init.c: draws starting weights from the net's seed, rounded to float. */
+clg_status clg_net_draw(struct clg_net *net);
+
+/* The tensor named "layers.N.weight" and so on: its place in params; NULL where there is none.  A
+ * bias has rows alone, columns 0. */
+double *clg_net_tensor(struct clg_net *net, const char *name, int *rows, int *columns);
+
+/* The normalisation that data gets: the net's own, or, where a plain file left it open (its kind is
+ * auto), unit for bytes and none for the rest.  The caller clears *out. */
+clg_status clg_net_normalise_for(struct clg_normalise *out, const struct clg_net *net,
+                                 const struct clg_dataset *data);
+
+/* An independent copy, slots and all. */
+clg_status clg_net_copy(struct clg_net **out, const struct clg_net *from);
+
+/* model_file.c: as clg_net_save; wide 1 also writes every tensor as F64 under ref.*. */
+clg_status clg_net_save_as(const struct clg_net *net, const char *path, int wide);
+
+/* ------------------------------------------------------------------ engine */
+
+struct clg_engine_layer {
+    int in, out;
+    enum clg_act act;
+    struct clg_buf W, b, dW, db; /* views of params and grads */
+    struct clg_buf y, dz;        /* (max_batch,out) */
+};
+
+struct clg_engine {
+    clg_device *device;
+    struct clg_net *net;
+    const struct clg_ops *ops;
+    int layers, max_batch, training;
+    struct clg_update update;    /* the optimiser's scalars; t is set at each step */
+    struct clg_engine_layer layer[CLG_MAX_LAYERS];
+    struct clg_buf params, grads, slot[2], best; /* slabs of equal layout, padded */
+    struct clg_buf x, t;         /* (max_batch,in); (max_batch) classes or (max_batch,out) values */
+    struct clg_buf out, row_loss;/* (max_batch,out) after the output activation; (max_batch) */
+    struct clg_buf stats, hits, scratch;
+    size_t count, weights;       /* elements of a slab; of them in front, weights */
+    size_t weight_at[CLG_MAX_LAYERS], bias_at[CLG_MAX_LAYERS]; /* first element in a slab */
+    int best_kept;               /* 1: best holds parameters */
+};
+
+/* The scores gathered since stats and hits were last zeroed: means over `rows` examples. */
+struct clg_scores {
+    double loss, cost, accuracy; /* accuracy NaN for value targets */
+};
+clg_status clg_engine_read_scores(struct clg_engine *engine, struct clg_scores *out, size_t rows);
+clg_status clg_engine_zero_scores(struct clg_engine *engine);
+
+/* Adds the engine's buffers to plan; after the commit clg_engine_attach makes the views.  This lets
+ * network and data sets share one budget. */
+clg_status clg_engine_plan(struct clg_engine **out, struct clg_plan *plan, struct clg_net *net,
+                           int max_batch, int training);
+clg_status clg_engine_attach(struct clg_engine *engine);
+
+/* Enqueue: forward of the batch in engine->x up to z of the output layer (in its y). */
+clg_status clg_engine_fwd(struct clg_engine *engine, int B);
+/* Enqueue: the output activation alone, from z to out. */
+clg_status clg_engine_output(struct clg_engine *engine, int B);
+/* Enqueue: out, row_loss and the first delta of the batch in x and t. */
+clg_status clg_engine_loss(struct clg_engine *engine, int B);
+/* Enqueue: adds the batch's loss, hits and, with L2, penalty to stats and hits. */
+clg_status clg_engine_score(struct clg_engine *engine, int B);
+/* Enqueue: all gradients and the deltas in front of the last. */
+clg_status clg_engine_bwd(struct clg_engine *engine, int B);
+/* Enqueue: one optimiser step; counts net->step. */
+clg_status clg_engine_step(struct clg_engine *engine);
+
+/* Download the slab from (params, slot or best) into dense (laid out as net->params), and back. */
+clg_status clg_engine_read_slab(struct clg_engine *engine, double *dense,
+                                const struct clg_buf *slab);
+clg_status clg_engine_write_slab(struct clg_engine *engine, struct clg_buf *slab,
+                                 const double *dense);
+
+/* A data set on the device, in the order of its rows. */
+struct clg_resident {
+    struct clg_rows rows;
+    struct clg_buf perm;
+    int has_perm;
+};
+clg_status clg_resident_plan(struct clg_resident *resident, struct clg_plan *plan,
+                             const struct clg_dataset *data, const struct clg_net *net, int shuffle,
+                             const char *purpose);
+clg_status clg_resident_upload(struct clg_resident *resident, const struct clg_dataset *data,
+                               const struct clg_net *net);
+void clg_resident_release(struct clg_resident *resident);
+
+#endif

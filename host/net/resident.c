@@ -1,0 +1,203 @@
+/* A data set on the device: uploaded once, as bytes where it is bytes, in the order of its rows.  Its
+ * shape is checked against the network before anything is planned, its targets before they go up. */
+#include "net/net.h"
+
+#include "core/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Rows that are converted at a time: about 4 MB of doubles. */
+static size_t rows_at_once(size_t features)
+{
+    size_t rows = ((size_t)1 << 19) / (features ? features : 1);
+    return rows ? rows : 1;
+}
+
+/* The network's number for the data set's class: the same name, or the same number where either has
+ * no names; -1 where the network does not have it. */
+static int class_in_net(const struct clg_net *net, const struct clg_dataset *data, int label)
+{
+    const char *name = data->class_name ? data->class_name[label] : NULL;
+    if (!name || !net->class_name)
+        return label < net->classes ? label : -1;
+    for (int c = 0; c < net->classes; c++)
+        if (net->class_name[c] && strcmp(net->class_name[c], name) == 0)
+            return c;
+    return -1;
+}
+
+/* map (data->classes): each class of the data in the network's numbers. */
+static clg_status map_classes(int **map, const struct clg_net *net, const struct clg_dataset *data)
+{
+    CLG_TRY(clg_alloc(map, (size_t)data->classes, sizeof **map, "a class table"));
+    for (int c = 0; c < data->classes; c++)
+        (*map)[c] = class_in_net(net, data, c);
+    for (size_t i = 0; i < data->rows; i++) {
+        int label = data->labels[i];
+        if ((*map)[label] >= 0)
+            continue;
+        free(*map);
+        *map = NULL;
+        return clg_fail(CLG_EDATA, "%s: row %zu: class %s is not one of the network's %d classes",
+                        data->source, i, data->class_name ? data->class_name[label] : "number",
+                        net->classes);
+    }
+    return CLG_OK;
+}
+
+static clg_status check_values(const struct clg_net *net, const struct clg_dataset *data)
+{
+    for (size_t i = 0; i < data->rows * data->outputs; i++) {
+        double t = data->values[i];
+        if (net->loss == CLG_BCE && !(t >= 0 && t <= 1))
+            return clg_fail(CLG_EDATA, "%s: row %zu: target %g is outside 0..1, as bce needs it",
+                            data->source, i / data->outputs, t);
+    }
+    return CLG_OK;
+}
+
+static clg_status check_shapes(const struct clg_net *net, const struct clg_dataset *data)
+{
+    size_t outputs = (size_t)clg_net_outputs(net);
+    if (data->rows < 1)
+        return clg_fail(CLG_EDATA, "%s: has no rows", data->source);
+    if (data->rows > (size_t)INT32_MAX)
+        return clg_fail(CLG_EDATA, "%s: has %zu rows; at most %d are supported", data->source,
+                        data->rows, INT32_MAX);
+    if (data->features != (size_t)clg_net_inputs(net))
+        return clg_fail(CLG_EDATA, "%s: has %zu features a row, and the network has %d inputs",
+                        data->source, data->features, clg_net_inputs(net));
+    if (net->target == CLG_TARGET_CLASS && data->values)
+        return clg_fail(CLG_EDATA, "%s: has value targets, and the network expects classes",
+                        data->source);
+    if (net->target == CLG_TARGET_VALUE && data->values && data->outputs != outputs)
+        return clg_fail(CLG_EDATA, "%s: has %zu target columns, and the network has %zu outputs",
+                        data->source, data->outputs, outputs);
+    if (net->target == CLG_TARGET_VALUE && data->labels && outputs != 1)
+        return clg_fail(CLG_EDATA, "%s: has class targets, and the network expects %zu values",
+                        data->source, outputs);
+    return CLG_OK;
+}
+
+clg_status clg_resident_plan(struct clg_resident *resident, struct clg_plan *plan,
+                             const struct clg_dataset *data, const struct clg_net *net, int shuffle,
+                             const char *purpose)
+{
+    memset(resident, 0, sizeof *resident);
+    CLG_TRY(check_shapes(net, data));
+    struct clg_rows *rows = &resident->rows;
+    rows->rows = data->rows;
+    rows->features = clg_net_inputs(net);
+    rows->outputs = clg_net_outputs(net);
+    rows->target = net->target;
+    resident->has_perm = shuffle;
+    size_t values = net->target == CLG_TARGET_CLASS ? 1 : (size_t)rows->outputs;
+    enum clg_elem kind = data->storage == CLG_BYTES ? CLG_U8 : CLG_REAL;
+    CLG_TRY(clg_plan_add(plan, &rows->x, kind, data->rows * data->features, purpose));
+    CLG_TRY(clg_plan_add(plan, &rows->t, net->target == CLG_TARGET_CLASS ? CLG_I32 : CLG_REAL,
+                         data->rows * values, purpose));
+    CLG_TRY(clg_plan_add(plan, &rows->scale, CLG_REAL, data->features, purpose));
+    CLG_TRY(clg_plan_add(plan, &rows->shift, CLG_REAL, data->features, purpose));
+    return shuffle ? clg_plan_add(plan, &resident->perm, CLG_I32, data->rows, purpose) : CLG_OK;
+}
+
+static clg_status upload_bytes(struct clg_buf *x, const struct clg_dataset *data)
+{
+    const unsigned char *bytes = data->x;
+    if (!data->pick)
+        return clg_buf_upload(x, bytes, 0, data->rows * data->features);
+    size_t chunk = 8 * rows_at_once(data->features);
+    unsigned char *staged;
+    clg_status status = CLG_OK;
+    CLG_TRY(clg_alloc(&staged, chunk, data->features, "a part of the data"));
+    for (size_t first = 0; first < data->rows && status == CLG_OK; first += chunk) {
+        size_t n = data->rows - first < chunk ? data->rows - first : chunk;
+        for (size_t i = 0; i < n; i++)
+            memcpy(staged + i * data->features, bytes + data->pick[first + i] * data->features,
+                   data->features);
+        status = clg_buf_upload(x, staged, first * data->features, n * data->features);
+    }
+    free(staged);
+    return status;
+}
+
+/* Features that are no bytes are normalised here, in double precision. */
+static clg_status upload_reals(struct clg_buf *x, const struct clg_dataset *data,
+                               const struct clg_normalise *normalise)
+{
+    size_t chunk = rows_at_once(data->features);
+    double *staged;
+    clg_status status = CLG_OK;
+    CLG_TRY(clg_alloc(&staged, chunk * data->features, sizeof *staged, "a part of the data"));
+    for (size_t first = 0; first < data->rows && status == CLG_OK; first += chunk) {
+        size_t n = data->rows - first < chunk ? data->rows - first : chunk;
+        for (size_t i = 0; i < n; i++) {
+            double *row = staged + i * data->features;
+            clg_dataset_row(row, data, first + i);
+            for (size_t f = 0; f < data->features; f++)
+                row[f] = row[f] * normalise->scale[f] + normalise->shift[f];
+        }
+        status = clg_real_upload(x, staged, first * data->features, n * data->features);
+    }
+    free(staged);
+    return status;
+}
+
+static clg_status upload_classes(struct clg_buf *t, const struct clg_dataset *data,
+                                 const struct clg_net *net)
+{
+    int *map = NULL;
+    int32_t *labels = NULL;
+    clg_status status;
+    CLG_TRY_DONE(map_classes(&map, net, data));
+    CLG_TRY_DONE(clg_alloc(&labels, data->rows, sizeof *labels, "labels"));
+    for (size_t i = 0; i < data->rows; i++)
+        labels[i] = map[data->labels[i]];
+    status = clg_buf_upload(t, labels, 0, data->rows);
+done:
+    free(labels);
+    free(map);
+    return status;
+}
+
+static clg_status upload_values(struct clg_buf *t, const struct clg_dataset *data,
+                                const struct clg_net *net)
+{
+    double *values;
+    if (data->values) {
+        CLG_TRY(check_values(net, data));
+        return clg_real_upload(t, data->values, 0, data->rows * data->outputs);
+    }
+    CLG_TRY(clg_alloc(&values, data->rows, sizeof *values, "targets"));
+    for (size_t i = 0; i < data->rows; i++)
+        values[i] = data->labels[i];
+    clg_status status = clg_real_upload(t, values, 0, data->rows);
+    free(values);
+    return status;
+}
+
+clg_status clg_resident_upload(struct clg_resident *resident, const struct clg_dataset *data,
+                               const struct clg_net *net)
+{
+    struct clg_rows *rows = &resident->rows;
+    const struct clg_normalise *normalise = &net->normalise;
+    CLG_TRY(clg_real_upload(&rows->scale, normalise->scale, 0, data->features));
+    CLG_TRY(clg_real_upload(&rows->shift, normalise->shift, 0, data->features));
+    if (data->storage == CLG_BYTES)
+        CLG_TRY(upload_bytes(&rows->x, data));
+    else
+        CLG_TRY(upload_reals(&rows->x, data, normalise));
+    if (!data->labels && !data->values)
+        return CLG_OK;
+    return net->target == CLG_TARGET_CLASS ? upload_classes(&rows->t, data, net)
+                                           : upload_values(&rows->t, data, net);
+}
+
+void clg_resident_release(struct clg_resident *resident)
+{
+    struct clg_rows *rows = &resident->rows;
+    struct clg_buf *buffers[] = {&rows->x, &rows->t, &rows->scale, &rows->shift, &resident->perm};
+    for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
+        clg_buf_release(buffers[i]);
+}
