@@ -1,0 +1,186 @@
+/* A run's folder: its lock, config.ini, metrics.jsonl and model files. */
+#define _GNU_SOURCE
+#include "train/train.h"
+
+#include "core/file.h"
+#include "core/memory.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Makes folder and the folders above it where they are missing. */
+static clg_status make_folders(const char *folder)
+{
+    char *path;
+    clg_status status = CLG_OK;
+    CLG_TRY(clg_text_copy(&path, folder));
+    for (char *at = path + 1; status == CLG_OK; at++) {
+        char held = *at;
+        if (held != '/' && held != '\0')
+            continue;
+        *at = '\0';
+        if (mkdir(path, 0777) != 0 && errno != EEXIST)
+            status = clg_fail(CLG_EIO, "%s: cannot be made: %s", path, strerror(errno));
+        *at = held;
+        if (held == '\0')
+            break;
+    }
+    free(path);
+    return status;
+}
+
+static clg_status take_lock(struct clg_run *run)
+{
+    run->lock = open(run->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (run->lock < 0)
+        return clg_fail(CLG_EIO, "%s: is no folder that can be used: %s", run->folder,
+                        strerror(errno));
+    if (flock(run->lock, LOCK_EX | LOCK_NB) == 0)
+        return CLG_OK;
+    if (errno == EWOULDBLOCK)
+        return clg_fail(CLG_EIO, "%s: is in use by a living run: wait for it or take another --out",
+                        run->folder);
+    return clg_fail(CLG_EIO, "%s: cannot be locked: %s", run->folder, strerror(errno));
+}
+
+static clg_status path_in(char **out, const struct clg_run *run, const char *name)
+{
+    size_t size = strlen(run->folder) + strlen(name) + 2;
+    CLG_TRY(clg_alloc(out, size, 1, "a path"));
+    snprintf(*out, size, "%s/%s", run->folder, name);
+    return CLG_OK;
+}
+
+static clg_status write_config(const struct clg_run *run)
+{
+    char *path;
+    CLG_TRY(path_in(&path, run, "config.ini"));
+    clg_status status = clg_config_write(run->config, path);
+    free(path);
+    return status;
+}
+
+clg_status clg_run_open(clg_run **out, const char *folder, const clg_config *config)
+{
+    struct clg_run *run = NULL;
+    clg_status status;
+    *out = NULL;
+    if (!*folder)
+        return clg_fail(CLG_EUSAGE, "--out: no folder is named");
+    CLG_TRY(clg_alloc(&run, 1, sizeof *run, "a run"));
+    run->lock = run->metrics = -1;
+    CLG_TRY_DONE(clg_text_copy(&run->folder, folder));
+    CLG_TRY_DONE(clg_config_copy(&run->config, config));
+    CLG_TRY_DONE(make_folders(folder));
+    CLG_TRY_DONE(take_lock(run));
+    clg_file_sweep(folder);
+    status = write_config(run);
+done:
+    if (status != CLG_OK) {
+        clg_run_close(run);
+        return status;
+    }
+    *out = run;
+    return CLG_OK;
+}
+
+void clg_run_close(clg_run *run)
+{
+    if (!run)
+        return;
+    if (run->metrics >= 0)
+        close(run->metrics);
+    if (run->lock >= 0)
+        close(run->lock);
+    clg_config_destroy(run->config);
+    free(run->folder);
+    free(run);
+}
+
+clg_status clg_run_remove(const struct clg_run *run, const char *name)
+{
+    if (unlinkat(run->lock, name, 0) == 0 || errno == ENOENT)
+        return CLG_OK;
+    return clg_fail(CLG_EIO, "%s/%s: cannot be replaced: %s", run->folder, name, strerror(errno));
+}
+
+/* An earlier run's lines go when this one has its first. */
+static clg_status start_metrics(struct clg_run *run)
+{
+    CLG_TRY(clg_run_remove(run, "metrics.jsonl"));
+    run->metrics = openat(run->lock, "metrics.jsonl", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC,
+                          0666);
+    if (run->metrics < 0)
+        return clg_fail(CLG_EIO, "%s/metrics.jsonl: cannot be written: %s", run->folder,
+                        strerror(errno));
+    return CLG_OK;
+}
+
+clg_status clg_run_record(struct clg_run *run, const char *key, const char *value)
+{
+    CLG_TRY(clg_config_set(run->config, key, value));
+    return write_config(run);
+}
+
+static void put_real(json_t *line, const char *key, double value)
+{
+    if (isfinite(value))
+        json_object_set_new(line, key, json_real(value));
+}
+
+static clg_status append(const struct clg_run *run, const char *text, size_t size)
+{
+    while (size > 0) {
+        ssize_t written = write(run->metrics, text, size);
+        if (written < 0 && errno == EINTR)
+            continue;
+        if (written <= 0)
+            return clg_fail(CLG_EIO, "%s/metrics.jsonl: cannot be written: %s", run->folder,
+                            written < 0 ? strerror(errno) : "nothing was taken");
+        text += written;
+        size -= (size_t)written;
+    }
+    return CLG_OK;
+}
+
+clg_status clg_run_log(struct clg_run *run, const clg_progress *progress)
+{
+    if (run->metrics < 0)
+        CLG_TRY(start_metrics(run));
+    json_t *line = json_object();
+    json_object_set_new(line, "epoch", json_integer(progress->epoch));
+    json_object_set_new(line, "step", json_integer((json_int_t)progress->step));
+    put_real(line, "loss", progress->loss);
+    put_real(line, "cost", progress->cost);
+    put_real(line, "accuracy", progress->accuracy);
+    put_real(line, "val_loss", progress->val_loss);
+    put_real(line, "val_accuracy", progress->val_accuracy);
+    put_real(line, "samples_per_s", progress->samples_per_s);
+    put_real(line, "seconds", progress->seconds);
+    char *text = json_dumps(line, JSON_REAL_PRECISION(9));
+    json_decref(line);
+    if (!text)
+        return clg_fail(CLG_ENOMEM, "%s/metrics.jsonl: no memory for a line", run->folder);
+    size_t size = strlen(text);
+    text[size] = '\n'; /* in the place of the closing 0: one write is one whole line */
+    clg_status status = append(run, text, size + 1);
+    free(text);
+    return status;
+}
+
+clg_status clg_run_save(struct clg_run *run, const struct clg_net *net, const char *name, int wide)
+{
+    char *path;
+    CLG_TRY(path_in(&path, run, name));
+    clg_status status = clg_net_save_as(net, path, wide);
+    free(path);
+    return status;
+}
