@@ -1,0 +1,53 @@
+/* How far a device in single precision may be from the double-precision reference, for each element
+ * of each operation, computed from the very inputs that the device used.  docs/verification.md
+ * derives every line.  Arrays are dense, row-major, as in ops/ops.h. */
+#ifndef CLG_VERIFY_BOUNDS_H
+#define CLG_VERIFY_BOUNDS_H
+
+#include "ops/ops.h"
+
+/* What a device does near zero. */
+struct clg_limits {
+    double flush; /* what a flushed denormal may lose; 0 where the device keeps denormals */
+    double tiny;  /* what a rounding that ends near zero may lose */
+};
+struct clg_limits clg_limits_of(const clg_device *device);
+
+/* Targets of one output layer as numbers: t (B,O), one-hot where they are classes. */
+void clg_targets_spread(double *t, const double *labels, int B, int O);
+
+/* x (B,F) = raw * scale + shift. */
+void clg_bound_gather(double *bound, const double *raw, const double *scale, const double *shift,
+                      int B, int F);
+
+void clg_bound_dense_fwd(double *bound, const struct clg_limits *limits, const double *x,
+                         const double *W, const double *b, int B, int I, int O, enum clg_act act);
+
+void clg_bound_output_fwd(double *bound, const struct clg_limits *limits, const double *z, int B,
+                          int O, enum clg_act act);
+
+/* The bounds of y (B,O), dz (B,O) and row_loss (B). */
+void clg_bound_loss_fwd(double *y_bound, double *dz_bound, double *row_bound,
+                        const struct clg_limits *limits, const double *z, const double *t, int B,
+                        int O, enum clg_loss loss, enum clg_act act, double scale);
+
+/* A compensated sum and its compensation, to which the sum of n terms of the magnitude total is
+ * added. */
+double clg_bound_sum(const double sum[2], double total, size_t n);
+
+/* dx (B,I) is the reference's result. */
+void clg_bound_delta_bwd(double *bound, const struct clg_limits *limits, const double *dx,
+                         const double *dz, const double *W, const double *y, int B, int I, int O,
+                         enum clg_act act);
+
+void clg_bound_grad(double *dW_bound, double *db_bound, const double *dz, const double *x, int B,
+                    int I, int O);
+
+/* The bounds of params, slot0 and slot1 (n each) after the step from what they are before it; a
+ * slot that the optimiser does not keep is NULL with its bound. */
+void clg_bound_update(double *params_bound, double *slot0_bound, double *slot1_bound,
+                      const struct clg_limits *limits, const double *params, const double *slot0,
+                      const double *slot1, const double *grads, size_t n, size_t n_weights,
+                      const struct clg_update *u);
+
+#endif

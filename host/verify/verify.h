@@ -1,0 +1,60 @@
+/* The inside of verification: the one comparison and what it counts (tally.c), the table of
+ * operations that checks each call of another table (watch.c), and the single operations that are
+ * put through it (cases.c). */
+#ifndef CLG_VERIFY_VERIFY_H
+#define CLG_VERIFY_VERIFY_H
+
+#include "core/status.h"
+#include "ops/ops.h"
+#include "verify/bounds.h"
+
+/* ------------------------------------------------------------------- tally */
+
+/* The error of one element in units of its bound, at most 1 where it is close; INFINITY where it is
+ * not a number, and where a bound of 0 asks for equality in vain.  *undecided becomes 1 where
+ * rounding alone decides whether the device's number overflows, and either was accepted. */
+double clg_error_of(double got, double want, double bound, int *undecided);
+
+/* Counts operations, called cases, and keeps the first that failed. */
+struct clg_tally {
+    clg_verify_result result;
+    const clg_verify_options *options; /* whose row is called after each case; may be NULL */
+    int is_open;                       /* 1 between open and close */
+    const char *operation;
+    char shape[160];
+    char note[96]; /* put behind every shape: how to draw the inputs again */
+    int failed;    /* this case */
+    double worst;
+    int began_finite; /* 1: what failed first had a finite reference */
+};
+
+/* Starts a case, after closing the one before it. */
+void clg_tally_open(struct clg_tally *tally, const char *operation, const char *shape, ...)
+    CLG_PRINTF(3, 4);
+void clg_tally_close(struct clg_tally *tally);
+
+/* Compares (rows,columns) elements; bound NULL asks for equality. */
+void clg_tally_compare(struct clg_tally *tally, const char *operand, const double *got,
+                       const double *want, const double *bound, size_t rows, size_t columns);
+
+/* The open case fails for another reason. */
+void clg_tally_fault(struct clg_tally *tally, const char *format, ...) CLG_PRINTF(2, 3);
+
+/* CLG_OK, or CLG_EMISMATCH with the first failure as the last error's line. */
+clg_status clg_tally_verdict(const struct clg_tally *tally);
+
+/* ------------------------------------------------------------------- watch */
+
+/* Between begin and end every operation on device runs as it would and is then repeated by the
+ * reference from the inputs that the device had: results, padding and counts go to tally. */
+struct clg_watch;
+clg_status clg_watch_begin(struct clg_watch **out, clg_device *device, struct clg_tally *tally);
+void clg_watch_end(struct clg_watch *watch);
+
+/* ------------------------------------------------------------------- cases */
+
+/* Runs the single operations, all of them or (full 0) a few shapes of each, on a device that is
+ * being watched for tally. */
+clg_status clg_cases_run(clg_device *device, struct clg_tally *tally, int full);
+
+#endif
