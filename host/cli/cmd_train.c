@@ -1,0 +1,165 @@
+/* clgrad train: everything is loaded and checked before the run's folder or the device is touched;
+ * then the run is recorded, trained, and scored on its test data. */
+#include "json.h"
+#include "progress.h"
+
+#include <math.h>
+#include <string.h>
+
+/* What the hooks see. */
+struct watch {
+    struct cli *cli;
+    struct cli_progress progress;
+};
+
+static void on_progress(void *user, const clg_progress *now)
+{
+    struct watch *watch = user;
+    cli_announce(watch->cli);
+    cli_progress_show(&watch->progress, now);
+}
+
+static int should_stop(void *user)
+{
+    (void)user;
+    return cli_signal_caught() != 0;
+}
+
+static void on_log(void *user, const char *line)
+{
+    struct watch *watch = user;
+    if (!cli_switch(watch->cli, CLI_VERBOSE))
+        return;
+    cli_progress_hide(&watch->progress);
+    cli_say(watch->cli, "%s", line);
+}
+
+/* The options in effect: those of the network as it resolved them, and the command line's for what
+ * a network does not keep. */
+static clg_status effective_config(clg_config **out, const clg_net *net, const clg_config *given)
+{
+    size_t count;
+    const clg_option *options = clg_config_options(&count);
+    clg_status status = clg_config_copy(out, clg_net_config(net));
+    for (size_t i = 0; i < count && status == CLG_OK; i++) {
+        const char *name = options[i].name;
+        if (clg_config_is_set(given, name) && !clg_config_is_set(*out, name))
+            status = clg_config_set(*out, name, clg_config_get(given, name));
+    }
+    if (status != CLG_OK) {
+        clg_config_destroy(*out);
+        *out = NULL;
+    }
+    return status;
+}
+
+static clg_status open_run(clg_run **out, const clg_net *net, const clg_config *given)
+{
+    clg_config *config = NULL;
+    CLI_TRY(effective_config(&config, net, given));
+    clg_status status = clg_run_open(out, clg_config_get(given, "out"), config);
+    clg_config_destroy(config);
+    return status;
+}
+
+/* Training under the hooks; the first Ctrl-C saves and stops, the second ends the program. */
+static clg_status train(clg_train_result *result, struct cli *cli, struct cli_training *training,
+                        clg_device *device, clg_run *run)
+{
+    struct watch watch = {.cli = cli};
+    cli_progress_begin(&watch.progress, cli);
+    clg_train_hooks hooks = {.user = &watch,
+                             .progress = on_progress,
+                             .wants_progress = watch.progress.mode != CLI_PROGRESS_NONE,
+                             .should_stop = should_stop,
+                             .log = on_log};
+    cli_signals(1);
+    clg_status status =
+        clg_train(result, training->net, device, training->data, training->val, run, &hooks);
+    cli_progress_end(&watch.progress);
+    cli_signals(0);
+    if (status == CLG_OK && cli_signal_caught())
+        return cli_fail(CLG_ECANCELLED, "interrupted when training was done: saved");
+    return status;
+}
+
+static clg_status print_json(const struct cli *cli, const clg_net *net, const clg_device *device,
+                             const clg_train_result *result, const clg_evaluation *test)
+{
+    json_t *root = json_pack(
+        "{s:o, s:o, s:o, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "run",
+        cli_json_text(clg_config_get(cli->config, "out")), "network",
+        cli_json_text(clg_net_text(net)), "device",
+        cli_json_text(clg_device_describe(device)->name), "epochs", result->epochs, "steps",
+        cli_json_count(result->steps), "seconds", cli_json_number(result->seconds), "loss",
+        cli_json_number(result->loss), "cost", cli_json_number(result->cost), "accuracy",
+        cli_json_number(result->accuracy), "val_loss", cli_json_number(result->val_loss),
+        "val_accuracy", cli_json_number(result->val_accuracy));
+    if (root && test)
+        json_object_set_new(root, "test", cli_json_evaluation(test, net));
+    return cli_json_print(root, stdout);
+}
+
+static void print_figures(const char *what, double loss, double accuracy)
+{
+    printf("%s: loss %.6g", what, loss);
+    if (isfinite(accuracy))
+        printf(", accuracy %.2f %%", 100 * accuracy);
+}
+
+static clg_status print_text(const clg_train_result *result, const clg_evaluation *test)
+{
+    if (test) {
+        printf("test: ");
+        cli_print_evaluation(test);
+        return CLG_OK;
+    }
+    print_figures("training", result->loss, result->accuracy);
+    if (isfinite(result->val_loss))
+        print_figures("; validation", result->val_loss, result->val_accuracy);
+    putchar('\n');
+    return CLG_OK;
+}
+
+static clg_status report(struct cli *cli, const struct cli_training *training, clg_device *device,
+                         const clg_train_result *result)
+{
+    clg_evaluation test = {0};
+    const clg_evaluation *tested = training->test ? &test : NULL;
+    if (tested)
+        CLI_TRY(clg_evaluate(&test, training->net, device, training->test));
+    clg_status status = cli_switch(cli, CLI_JSON)
+                            ? print_json(cli, training->net, device, result, tested)
+                            : print_text(result, tested);
+    clg_evaluation_clear(&test);
+    return status;
+}
+
+static clg_status check_options(const clg_config *config)
+{
+    if (!*clg_config_get(config, "train"))
+        return cli_fail(CLG_EUSAGE, "train: --train X[,Y] is needed: see clgrad train --help");
+    if (!*clg_config_get(config, "out"))
+        return cli_fail(CLG_EUSAGE, "train: --out RUN is needed, the folder that the run fills");
+    return CLG_OK;
+}
+
+clg_status cli_cmd_train(struct cli *cli)
+{
+    struct cli_training training;
+    clg_train_result result;
+    clg_device *device = NULL;
+    clg_run *run = NULL;
+    clg_status status;
+    CLI_TRY(check_options(cli->config));
+    CLI_TRY(cli_training_load(&training, cli->config));
+    CLI_TRY_DONE(open_run(&run, training.net, cli->config));
+    CLI_TRY_DONE(cli_open_device(cli, &device));
+    CLI_TRY_DONE(train(&result, cli, &training, device, run));
+    status = report(cli, &training, device, &result);
+done:
+    clg_device_close(device);
+    clg_run_close(run);
+    cli_training_clear(&training);
+    return status;
+}

@@ -1,0 +1,106 @@
+/* Data and network as train's options, or --model and --data, describe them.  Everything that can
+ * be wrong with the input is found here, before a device is opened or a file written. */
+#include "cli.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void cli_training_clear(struct cli_training *training)
+{
+    clg_net_destroy(training->net);
+    clg_dataset_destroy(training->data);
+    clg_dataset_destroy(training->val);
+    clg_dataset_destroy(training->test);
+    memset(training, 0, sizeof *training);
+}
+
+clg_status cli_check_fit(const clg_net *net, const clg_dataset *data, const char *source)
+{
+    int inputs = 0, outputs = 0;
+    clg_dataset_info info = clg_dataset_describe(data);
+    CLI_TRY(clg_net_layer(net, 0, &inputs, NULL, NULL));
+    CLI_TRY(clg_net_layer(net, clg_net_layers(net) - 1, NULL, &outputs, NULL));
+    if (info.features != (size_t)inputs)
+        return cli_fail(CLG_EDATA, "%s: has %zu features and the network takes %d", source,
+                        info.features, inputs);
+    if (info.outputs && info.outputs != (size_t)outputs)
+        return cli_fail(CLG_EDATA, "%s: has %zu target values a row and the network gives %d",
+                        source, info.outputs, outputs);
+    return CLG_OK;
+}
+
+/* Whether spec itself says which part it means. */
+static int names_part(const char *spec)
+{
+    size_t length = strlen(spec);
+    return (length > 6 && strcmp(spec + length - 6, ":train") == 0) ||
+           (length > 5 && strcmp(spec + length - 5, ":test") == 0);
+}
+
+/* Replaces data by its first rows and gives the rest as val. */
+static clg_status hold_back(struct cli_training *training, const clg_config *config)
+{
+    clg_dataset *first = NULL;
+    double amount = strtod(clg_config_get(config, "val-split"), NULL);
+    uint64_t seed = (uint64_t)strtod(clg_config_get(config, "seed"), NULL);
+    int shuffle = strcmp(clg_config_get(config, "no-shuffle"), "true") != 0;
+    if (amount <= 0)
+        return CLG_OK;
+    if (*clg_config_get(config, "val"))
+        return cli_fail(CLG_EUSAGE, "--val and --val-split: give one of them");
+    CLI_TRY(clg_dataset_split(&first, &training->val, training->data, amount, seed, shuffle));
+    clg_dataset_destroy(training->data);
+    training->data = first;
+    return CLG_OK;
+}
+
+static clg_status load_data(struct cli_training *training, const clg_config *config)
+{
+    const char *train = clg_config_get(config, "train"), *val = clg_config_get(config, "val");
+    const char *test = clg_config_get(config, "test");
+    CLI_TRY(clg_dataset_load(&training->data, train, CLG_PART_TRAIN, config));
+    if (*test)
+        CLI_TRY(clg_dataset_load(&training->test, test, CLG_PART_TEST, config));
+    else if (clg_dataset_describe(training->data).both_parts && !names_part(train))
+        CLI_TRY(clg_dataset_load(&training->test, train, CLG_PART_TEST, config));
+    CLI_TRY(hold_back(training, config));
+    if (*val)
+        CLI_TRY(clg_dataset_load(&training->val, val, CLG_PART_TEST, config));
+    return CLG_OK;
+}
+
+clg_status cli_training_load(struct cli_training *training, const clg_config *config)
+{
+    const char *from = clg_config_get(config, "init-from");
+    clg_status status;
+    memset(training, 0, sizeof *training);
+    CLI_TRY_DONE(load_data(training, config));
+    CLI_TRY_DONE(clg_net_create(&training->net, config, training->data));
+    if (*from)
+        CLI_TRY_DONE(clg_net_init_from(training->net, from));
+    if (training->val)
+        CLI_TRY_DONE(cli_check_fit(training->net, training->val, "validation data"));
+    if (training->test)
+        CLI_TRY_DONE(cli_check_fit(training->net, training->test, "test data"));
+done:
+    if (status != CLG_OK)
+        cli_training_clear(training);
+    return status;
+}
+
+clg_status cli_model_load(clg_net **net, clg_dataset **data, const struct cli *cli, clg_part part)
+{
+    clg_status status;
+    *net = NULL;
+    *data = NULL;
+    CLI_TRY(cli_need(cli, CLI_MODEL));
+    CLI_TRY(cli_need(cli, CLI_DATA));
+    CLI_TRY(clg_net_load(net, cli_get(cli, CLI_MODEL), cli->config));
+    status = clg_net_load_data(data, *net, cli_get(cli, CLI_DATA), part, cli->config,
+                               cli->command->bit != CLI_PREDICT);
+    if (status != CLG_OK) {
+        clg_net_destroy(*net);
+        *net = NULL;
+    }
+    return status;
+}
