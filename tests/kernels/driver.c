@@ -1,0 +1,211 @@
+/* Runs every kernel once and more over awkward sizes, or one kernel with a planted bug, for a tool
+ * that watches (check_oclgrind.sh).  Results are not looked at.
+ * usage: kernel_driver all|race|uninitialized|bounds */
+#include "device/launch.h"
+#include "ops/matmul.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define TRY(call)                                                                                  \
+    do {                                                                                           \
+        if ((call) != CLG_OK) {                                                                    \
+            fprintf(stderr, "driver: %s: %s\n", #call, clg_last_error());                          \
+            exit(1);                                                                               \
+        }                                                                                          \
+    } while (0)
+
+static clg_device *device;
+static const struct clg_ops *ops = &clg_ops_opencl;
+static struct clg_plan plan;
+
+enum { ROWS = 40 };
+
+struct tensors {
+    struct clg_buf x, W, b, y, z, dx, dz, dW, db, row_loss, stats, hits, scratch, labels, values;
+    struct clg_buf perm, slot0, slot1;
+    struct clg_rows bytes, reals; /* classes, values */
+};
+
+static void plan_all(struct tensors *t, int B, int I, int O)
+{
+    size_t weights = (size_t)clg_height(device, O) * (size_t)clg_stride(device, I);
+    struct clg_buf *of_layer[] = {&t->y, &t->z, &t->dz, &t->values};
+    struct clg_buf *of_input[] = {&t->x, &t->dx};
+    struct clg_buf *of_weights[] = {&t->W, &t->dW, &t->slot0, &t->slot1};
+    clg_plan_begin(&plan, device);
+    for (int i = 0; i < 4; i++)
+        TRY(clg_plan_matrix(&plan, of_layer[i], B, O, "driver"));
+    for (int i = 0; i < 2; i++)
+        TRY(clg_plan_matrix(&plan, of_input[i], B, I, "driver"));
+    for (int i = 0; i < 4; i++)
+        TRY(clg_plan_add(&plan, of_weights[i], CLG_REAL, weights, "driver"));
+    TRY(clg_plan_add(&plan, &t->b, CLG_REAL, (size_t)O, "driver"));
+    TRY(clg_plan_add(&plan, &t->db, CLG_REAL, (size_t)O, "driver"));
+    TRY(clg_plan_add(&plan, &t->row_loss, CLG_REAL, (size_t)B, "driver"));
+    TRY(clg_plan_add(&plan, &t->stats, CLG_REAL, CLG_STATS, "driver"));
+    TRY(clg_plan_add(&plan, &t->hits, CLG_I32, 1, "driver"));
+    TRY(clg_plan_add(&plan, &t->scratch, CLG_REAL, CLG_PENALTY_SCRATCH, "driver"));
+    TRY(clg_plan_add(&plan, &t->labels, CLG_I32, (size_t)B, "driver"));
+    TRY(clg_plan_add(&plan, &t->perm, CLG_I32, ROWS, "driver"));
+    TRY(clg_plan_add(&plan, &t->bytes.x, CLG_U8, ROWS * (size_t)I, "driver"));
+    TRY(clg_plan_add(&plan, &t->bytes.t, CLG_I32, ROWS, "driver"));
+    TRY(clg_plan_add(&plan, &t->bytes.scale, CLG_REAL, (size_t)I, "driver"));
+    TRY(clg_plan_add(&plan, &t->bytes.shift, CLG_REAL, (size_t)I, "driver"));
+    TRY(clg_plan_add(&plan, &t->reals.x, CLG_REAL, ROWS * (size_t)I, "driver"));
+    TRY(clg_plan_add(&plan, &t->reals.t, CLG_REAL, ROWS * (size_t)O, "driver"));
+}
+
+/* Writes every element, for a tool may not count what the plan filled with zeros as written. */
+static void fill(void)
+{
+    for (int i = 0; i < plan.entries; i++) {
+        const struct clg_plan_entry *entry = &plan.entry[i];
+        double *data = calloc(entry->count, sizeof *data);
+        if (!data)
+            exit(1);
+        for (size_t at = 0; at < entry->count && entry->elem == CLG_REAL; at++)
+            data[at] = 0.125 * (double)(at % 7);
+        if (entry->elem == CLG_REAL)
+            TRY(clg_real_upload(entry->buf, data, 0, entry->count));
+        else
+            TRY(clg_buf_upload(entry->buf, data, 0, entry->count));
+        free(data);
+    }
+}
+
+static void make(struct tensors *t, int B, int I, int O)
+{
+    memset(t, 0, sizeof *t);
+    t->bytes.rows = t->reals.rows = ROWS;
+    t->bytes.features = t->reals.features = I;
+    t->bytes.outputs = t->reals.outputs = O;
+    t->reals.target = CLG_TARGET_VALUE;
+    plan_all(t, B, I, O);
+    TRY(clg_plan_commit(&plan));
+    fill();
+}
+
+static void release(void)
+{
+    for (int i = 0; i < plan.entries; i++)
+        clg_buf_release(plan.entry[i].buf);
+}
+
+static void run_data(struct tensors *t, int B)
+{
+    TRY(ops->permute(device, &t->perm, ROWS, 1, 1));
+    for (int permuted = 0; permuted < 2; permuted++) {
+        const struct clg_buf *perm = permuted ? &t->perm : NULL;
+        TRY(ops->gather(device, &t->x, &t->labels, &t->bytes, perm, (size_t)(ROWS - B), B));
+        TRY(ops->gather(device, &t->x, &t->values, &t->reals, perm, (size_t)(ROWS - B), B));
+    }
+}
+
+static void run_layers(struct tensors *t, int B, int I, int O)
+{
+    for (int act = 0; act < CLG_SOFTMAX; act++) {
+        TRY(ops->dense_fwd(device, &t->y, &t->x, &t->W, &t->b, B, I, O, (enum clg_act)act));
+        TRY(ops->delta_bwd(device, &t->dx, &t->dz, &t->W, &t->x, B, I, O, (enum clg_act)act));
+    }
+    TRY(ops->grad(device, &t->dW, &t->db, &t->dz, &t->x, B, I, O));
+    for (int body = CLG_BODY_REGISTER; body <= CLG_BODY_LOCAL; body++) {
+        enum clg_matmul_body b = (enum clg_matmul_body)body;
+        TRY(clg_matmul_native_body(device, &t->y, &t->x, &t->W, B, O, I, CLG_NT, b));
+        TRY(clg_matmul_native_body(device, &t->dx, &t->dz, &t->W, B, I, O, CLG_NN, b));
+        TRY(clg_matmul_native_body(device, &t->dW, &t->dz, &t->x, O, I, B, CLG_TN, b));
+    }
+}
+
+static void run_losses(struct tensors *t, int B, int O)
+{
+    for (int act = 0; act < CLG_ACTS; act++) {
+        TRY(ops->output_fwd(device, &t->y, &t->z, B, O, (enum clg_act)act));
+        for (int loss = 0; loss < CLG_LOSSES; loss++)
+            for (int kind = 0; kind < 2; kind++)
+                if (clg_pair_exists((enum clg_loss)loss, (enum clg_act)act))
+                    TRY(ops->loss_fwd(device, &t->y, &t->dz, &t->row_loss, &t->z,
+                                      kind ? &t->values : &t->labels, B, O, (enum clg_loss)loss,
+                                      (enum clg_act)act, (enum clg_target)kind, 1));
+    }
+    for (int kind = 0; kind < 2; kind++)
+        TRY(ops->score(device, &t->stats, &t->hits, &t->row_loss, &t->y,
+                       kind ? &t->values : &t->labels, B, O, (enum clg_target)kind));
+}
+
+static void run_updates(struct tensors *t)
+{
+    struct clg_update u = {CLG_SGD, 0.1, 0.1, 0.9, 0.9, 0.999, 1e-8, 1};
+    TRY(ops->penalty(device, &t->stats, &t->scratch, &t->W, t->W.count, 0.5));
+    for (int opt = 0; opt < CLG_OPTS; opt++) {
+        u.opt = (enum clg_opt)opt;
+        TRY(ops->update(device, &t->W, &t->slot0, &t->slot1, &t->dW, t->W.count, t->W.count - 9,
+                        &u));
+    }
+}
+
+static void run_all(void)
+{
+    static const int sizes[][3] = {{1, 1, 1},   {7, 16, 17},  {16, 17, 1},  {17, 33, 7},
+                                   {33, 1, 16}, {33, 33, 33}, {16, 16, 16}, {1, 33, 17}};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        const int B = sizes[i][0], I = sizes[i][1], O = sizes[i][2];
+        struct tensors t;
+        make(&t, B, I, O);
+        run_data(&t, B);
+        run_layers(&t, B, I, O);
+        run_losses(&t, B, O);
+        run_updates(&t);
+        TRY(clg_device_finish(device));
+        release();
+    }
+}
+
+/* Kernels that are wrong on purpose: p (16). */
+static const char planted[] =
+    "kernel void race(global int *p) { p[0] = (int)get_global_id(0); }\n"
+    "kernel void uninitialized(global int *p) {\n"
+    "    int cell[2]; cell[p[0] & 1] = 1; p[1] = cell[(p[0] + 1) & 1] > 3 ? 1 : 2; }\n"
+    "kernel void bounds(global int *p) { p[get_global_id(0) + 16 * 1024] = 1; }\n";
+
+static void run_planted(const char *bug)
+{
+    const char *source = planted;
+    const size_t global = 16;
+    struct clg_buf p;
+    cl_int code;
+    clg_plan_begin(&plan, device);
+    TRY(clg_plan_add(&plan, &p, CLG_I32, 16, "driver"));
+    TRY(clg_plan_commit(&plan));
+    cl_program program = clCreateProgramWithSource(device->context, 1, &source, NULL, &code);
+    clBuildProgram(program, 1, &device->id, "-cl-std=CL1.2", NULL, NULL);
+    cl_kernel kernel = clCreateKernel(program, bug, &code);
+    if (code != CL_SUCCESS) {
+        fprintf(stderr, "driver: no kernel %s: %s\n", bug, clg_cl_name(code));
+        exit(1);
+    }
+    clSetKernelArg(kernel, 0, sizeof p.mem, &p.mem);
+    clEnqueueNDRangeKernel(device->queue, kernel, 1, NULL, &global, NULL, 0, NULL, NULL);
+    TRY(clg_device_finish(device));
+    clReleaseKernel(kernel);
+    clReleaseProgram(program);
+    release();
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 2) {
+        fprintf(stderr, "usage: kernel_driver all|race|uninitialized|bounds\n");
+        return 2;
+    }
+    TRY(clg_device_open(&device, NULL, NULL));
+    printf("driver: on %s\n", clg_device_describe(device)->name);
+    if (strcmp(argv[1], "all") == 0)
+        run_all();
+    else
+        run_planted(argv[1]);
+    clg_device_close(device);
+    puts("driver: done");
+    return 0;
+}

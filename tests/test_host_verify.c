@@ -1,0 +1,289 @@
+/* Verification itself: it must notice every kind of wrong result in every result of every
+ * operation, and find nothing between the reference and the reference. */
+#include "harness_spoil.h"
+#include "harness_train.h"
+#include "verify/verify.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static clg_device *device;
+
+START_TEST(an_error_is_measured_in_bounds)
+{
+    int undecided = 0;
+    ck_assert(clg_error_of(1.5, 1.0, 0.5, &undecided) == 1.0);
+    ck_assert(clg_error_of(1.0, 1.0, 0.0, &undecided) == 0.0);
+    ck_assert(clg_error_of(0.5, 1.0, 0.25, &undecided) == 2.0);
+    ck_assert(isinf(clg_error_of(nextafter(1.0, 2.0), 1.0, 0.0, &undecided)));
+    ck_assert_int_eq(undecided, 0);
+}
+END_TEST
+
+START_TEST(what_is_no_number_is_never_close)
+{
+    static const double odd[] = {(double)NAN, (double)INFINITY, -(double)INFINITY};
+    int undecided = 0;
+    for (size_t i = 0; i < 3; i++) {
+        ck_assert(isinf(clg_error_of(odd[i], 1.0, 1e30, &undecided)));
+        ck_assert(isinf(clg_error_of(1.0, odd[i], 1e30, &undecided)));
+    }
+    ck_assert(isinf(clg_error_of((double)NAN, (double)NAN, 1, &undecided)));
+    ck_assert(isinf(clg_error_of((double)INFINITY, -(double)INFINITY, 1, &undecided)));
+    ck_assert(isinf(clg_error_of(1.0, 1.0, (double)NAN, &undecided)));
+    ck_assert(isinf(clg_error_of(1.0, 2.0, (double)INFINITY, &undecided)));
+    ck_assert_int_eq(undecided, 0);
+}
+END_TEST
+
+START_TEST(an_overflow_is_the_same_infinity)
+{
+    const double most = FLT_MAX, beyond = 4 * most;
+    int undecided = 0;
+    ck_assert(clg_error_of((double)INFINITY, beyond, 1, &undecided) == 0);
+    ck_assert(isinf(clg_error_of(-(double)INFINITY, beyond, 1, &undecided)));
+    ck_assert(isinf(clg_error_of(most, beyond, 1, &undecided)));
+    ck_assert(clg_error_of(-(double)INFINITY, -(double)INFINITY, 1, &undecided) == 0);
+    ck_assert_int_eq(undecided, 0);
+    /* at the edge rounding decides, and either is right */
+    ck_assert(clg_error_of((double)INFINITY, most, most * 1e-6, &undecided) == 0);
+    ck_assert_int_eq(undecided, 1);
+    ck_assert(clg_error_of(most, most * (1 + 1e-7), most * 1e-6, &undecided) < 1);
+}
+END_TEST
+
+/* The law for element-wise results: rtol 1e-5 and atol 1e-6 of the largest are never exceeded. */
+START_TEST(bounds_of_activations_are_tight)
+{
+    enum { N = 4001 };
+    static double z[N], bound[N];
+    struct clg_limits limits = clg_limits_of(device);
+    for (int i = 0; i < N; i++)
+        z[i] = (i - N / 2) * 0.05;
+    for (int act = CLG_IDENTITY; act < CLG_SOFTMAX; act++) {
+        clg_bound_output_fwd(bound, &limits, z, 1, N, (enum clg_act)act);
+        double most = act == CLG_SIGMOID || act == CLG_TANH ? 1 : z[N - 1];
+        for (int i = 0; i < N; i++) {
+            double y = act == CLG_SIGMOID ? 1 / (1 + exp(-z[i]))
+                       : act == CLG_TANH  ? tanh(z[i])
+                       : act == CLG_RELU  ? fmax(z[i], 0)
+                                          : z[i];
+            ck_assert_msg(bound[i] <= 1e-5 * fabs(y) + 1e-6 * most, "%s(%g): %g",
+                          clg_act_names[act], z[i], bound[i]);
+            ck_assert_msg(act == CLG_IDENTITY || act == CLG_RELU ? bound[i] == 0 : bound[i] > 0,
+                          "%s(%g): %g", clg_act_names[act], z[i], bound[i]);
+        }
+    }
+}
+END_TEST
+
+/* Sums of K products get K * FLT_EPSILON * sum |a b|, and an activation behind them its slope. */
+START_TEST(bounds_of_products_are_the_guide_s)
+{
+    const double x[] = {1, -2, 3}, W[] = {0.5, 0.25, -1}, b[] = {2};
+    const double size = 0.5 + 0.5 + 3 + 2, sum = 4 * (double)FLT_EPSILON * size + FLT_MIN;
+    const double z = 0.5 - 0.5 - 3 + 2, s = 1 / (1 + exp(-z));
+    struct clg_limits limits = clg_limits_of(device);
+    double bound;
+    clg_bound_dense_fwd(&bound, &limits, x, W, b, 1, 3, 1, CLG_IDENTITY);
+    ck_assert(harness_close(bound, sum, 1e-15 * sum));
+    clg_bound_dense_fwd(&bound, &limits, x, W, b, 1, 3, 1, CLG_SIGMOID);
+    ck_assert(harness_close(bound, s * (1 - s) * sum + 6 * (double)FLT_EPSILON * s, 1e-5 * sum));
+    clg_bound_dense_fwd(&bound, &limits, x, W, b, 1, 3, 1, CLG_RELU);
+    ck_assert(bound == 0); /* z = -1 is far below 0 */
+}
+END_TEST
+
+struct seen {
+    int rows, failed;
+    char operations[512];
+};
+
+static void on_row(void *user, const char *operation, const char *shape, int failed, double worst)
+{
+    struct seen *seen = user;
+    ck_assert(*shape != '\0' && worst >= 0);
+    seen->rows++;
+    seen->failed += failed;
+    if (!strstr(seen->operations, operation)) {
+        strcat(seen->operations, operation);
+        strcat(seen->operations, " ");
+    }
+}
+
+static void assert_untouched(void)
+{
+    uint64_t bytes;
+    int buffers;
+    clg_device_usage(device, &bytes, &buffers);
+    ck_assert_uint_eq(bytes, 0);
+    ck_assert_int_eq(buffers, 0);
+    ck_assert_ptr_null(device->ops_override);
+    ck_assert_ptr_null(device->ops_user);
+}
+
+START_TEST(the_reference_agrees_with_itself)
+{
+    struct seen seen = {0};
+    clg_verify_options options = {.operations = 1, .user = &seen, .row = on_row};
+    clg_verify_result result;
+    ck_ok(clg_verify_operations(&result, device, &options));
+    ck_assert_int_eq(result.failed, 0);
+    ck_assert(result.worst == 0);
+    ck_assert_int_eq(result.undecided, 0);
+    ck_assert_int_eq(result.cases, seen.rows);
+    ck_assert_int_gt(seen.rows, 200);
+    for (size_t i = 0; i < spoil_count; i++)
+        ck_assert_ptr_nonnull(strstr(seen.operations, spoil_results[i].operation));
+    assert_untouched();
+}
+END_TEST
+
+START_TEST(verifying_nothing_is_refused)
+{
+    clg_verify_options options = {0};
+    clg_verify_result result;
+    ck_fails(clg_verify_operations(&result, device, &options), CLG_EUSAGE, "operations 0");
+}
+END_TEST
+
+/* Runs the quick set with what spoilt by count ways: exactly so many cases fail, and the first is
+ * named with the words. */
+static void assert_noticed(const struct spoilt *what, const enum spoil *how, int count,
+                           const char *words)
+{
+    struct seen seen = {0};
+    clg_verify_options options = {.operations = 1, .user = &seen, .row = on_row};
+    clg_verify_result result;
+    spoil_begin(device, what, how, count);
+    clg_status status = clg_verify_operations(&result, device, &options);
+    ck_assert_int_eq(spoil_end(device), count);
+    ck_assert_msg(status == CLG_EMISMATCH, "%s %s: %s", what->operation, what->operand,
+                  clg_status_text(status));
+    ck_assert_msg(result.failed == count, "%s %s: %d failed, not %d: %s", what->operation,
+                  what->operand, result.failed, count, result.first);
+    ck_assert_int_eq(seen.failed, count);
+    ck_assert_msg(strncmp(result.first, what->operation, strlen(what->operation)) == 0,
+                  "\"%s\" names another than %s", result.first, what->operation);
+    ck_assert_msg(strstr(result.first, words) != NULL, "\"%s\" lacks \"%s\"", result.first, words);
+    ck_assert_ptr_nonnull(strstr(clg_last_error(), result.first));
+    ck_assert(result.worst > 1);
+    assert_untouched();
+}
+
+START_TEST(wrong_elements_are_noticed)
+{
+    static const enum spoil how[] = {SPOIL_NAN, SPOIL_INF, SPOIL_BIT};
+    assert_noticed(&spoil_results[_i], how, 3, spoil_results[_i].operand);
+}
+END_TEST
+
+START_TEST(writing_out_of_bounds_is_noticed)
+{
+    static const enum spoil how[] = {SPOIL_BEHIND, SPOIL_FRONT};
+    assert_noticed(&spoil_results[_i], how, 2, "behind its last");
+    assert_noticed(&spoil_results[_i], how + 1, 1, "in front of it");
+}
+END_TEST
+
+START_TEST(an_operation_that_does_nothing_is_noticed)
+{
+    static const enum spoil how[] = {SPOIL_SKIP, SPOIL_SKIP};
+    assert_noticed(&spoil_results[_i], how, 2, "seed 1");
+}
+END_TEST
+
+START_TEST(training_of_the_reference_agrees_with_itself)
+{
+    static const char *const opt[] = {"sgd", "momentum", "adam"};
+    clg_dataset *data = harness_blobs(50, 5, 3, 1);
+    for (size_t i = 0; i < 3; i++) {
+        clg_config *config =
+            harness_config("layers", "7:tanh", "opt", opt[i], "l2", "0.01", "batch", "16", NULL);
+        struct seen seen = {0};
+        clg_verify_options options = {.steps = 6, .user = &seen, .row = on_row};
+        clg_verify_result result;
+        clg_net *net;
+        size_t count;
+        ck_ok(clg_net_create(&net, config, data));
+        double *before = harness_parameters(net, &count);
+        ck_ok(clg_verify_training(&result, net, device, data, &options));
+        double *after = harness_parameters(net, &count);
+        ck_assert_mem_eq(before, after, count * sizeof *before);
+        /* two epochs: a permutation each; a step: gather, 2 forward, loss, score, penalty, delta,
+         * 2 gradients, update */
+        ck_assert_int_eq(result.cases, 2 + 6 * 10);
+        ck_assert_int_eq(seen.rows, result.cases);
+        ck_assert(result.worst == 0);
+        assert_untouched();
+        free(before);
+        free(after);
+        clg_net_destroy(net);
+        clg_config_destroy(config);
+    }
+    clg_dataset_destroy(data);
+}
+END_TEST
+
+/* In a training a wrong number goes on into the next operations, which are right for it; one that
+ * no operation could bear ends it. */
+START_TEST(wrong_elements_in_training_are_noticed)
+{
+    static const struct {
+        struct spoilt what;
+        enum spoil how;
+        const char *words;
+    } spoilt[] = {
+        {{"grad", "dW", 1}, SPOIL_BIT, "dW["},
+        {{"delta_bwd", "dx", 1}, SPOIL_NAN, "dx["},
+        {{"update", "params", 0}, SPOIL_INF, "params["},
+        {{"permute", "perm", 0}, SPOIL_RANGE, "perm["},
+        {{"gather", "t", 0}, SPOIL_RANGE, "t["},
+    };
+    clg_dataset *data = harness_blobs(50, 5, 3, 1);
+    clg_config *config = harness_config("layers", "7", NULL);
+    clg_net *net;
+    ck_ok(clg_net_create(&net, config, data));
+    for (size_t i = 0; i < sizeof spoilt / sizeof *spoilt; i++) {
+        clg_verify_result result;
+        spoil_begin(device, &spoilt[i].what, &spoilt[i].how, 1);
+        clg_status status = clg_verify_training(&result, net, device, data, NULL);
+        ck_assert_int_eq(spoil_end(device), 1);
+        ck_assert_msg(status == CLG_EMISMATCH, "%s: %s", spoilt[i].words, clg_status_text(status));
+        ck_assert_int_ge(result.failed, 1);
+        ck_assert_msg(strstr(result.first, spoilt[i].words) != NULL, "%s", result.first);
+        assert_untouched();
+    }
+    clg_net_destroy(net);
+    clg_config_destroy(config);
+    clg_dataset_destroy(data);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("verify");
+    TCase *comparison = tcase_create("comparison"), *operations = tcase_create("operations");
+    if (clg_device_open(&device, "ref", NULL) != CLG_OK)
+        return 1;
+    tcase_add_test(comparison, an_error_is_measured_in_bounds);
+    tcase_add_test(comparison, what_is_no_number_is_never_close);
+    tcase_add_test(comparison, an_overflow_is_the_same_infinity);
+    tcase_add_test(comparison, bounds_of_activations_are_tight);
+    tcase_add_test(comparison, bounds_of_products_are_the_guide_s);
+    tcase_add_test(operations, the_reference_agrees_with_itself);
+    tcase_add_test(operations, verifying_nothing_is_refused);
+    tcase_add_loop_test(operations, wrong_elements_are_noticed, 0, (int)spoil_count);
+    tcase_add_loop_test(operations, writing_out_of_bounds_is_noticed, 0, (int)spoil_count);
+    tcase_add_loop_test(operations, an_operation_that_does_nothing_is_noticed, 0, (int)spoil_count);
+    tcase_add_test(operations, training_of_the_reference_agrees_with_itself);
+    tcase_add_test(operations, wrong_elements_in_training_are_noticed);
+    suite_add_tcase(suite, comparison);
+    suite_add_tcase(suite, operations);
+    int failed = harness_run(suite);
+    clg_device_close(device);
+    return failed;
+}
