@@ -208,8 +208,8 @@ void harness_buffer_budget(clg_device *device)
     clg_plan_begin(&plan, device);
     ck_ok(clg_plan_add(&plan, &large, CLG_U8, 7 * unit, "parameters"));
     ck_ok(clg_plan_add(&plan, &most, CLG_U8, 2 * unit + 1, "gradients"));
-    snprintf(purposes, sizeof purposes, "(parameters %d bytes, gradients %d bytes)",
-             7 * (int)unit, 3 * (int)unit);
+    snprintf(purposes, sizeof purposes, "(parameters %d bytes, gradients %d bytes)", 7 * (int)unit,
+             3 * (int)unit);
     ck_fails(clg_plan_commit(&plan), CLG_ENOMEM, purposes);
     snprintf(purposes, sizeof purposes, "needs %d bytes on", 10 * (int)unit);
     ck_assert_ptr_nonnull(strstr(clg_last_error(), purposes));

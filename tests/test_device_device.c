@@ -116,8 +116,7 @@ START_TEST(chooses_as_documented)
     const struct clg_found *found = pretend(&count), *chosen;
     char reason[512];
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        ck_ok(clg_discover_choose(&chosen, reason, sizeof reason, found, count,
-                                  cases[i].selector));
+        ck_ok(clg_discover_choose(&chosen, reason, sizeof reason, found, count, cases[i].selector));
         ck_assert_str_eq(reason, cases[i].reason);
     }
     ck_ok(clg_discover_choose(&chosen, reason, sizeof reason, found, 1, "auto"));
@@ -129,8 +128,8 @@ END_TEST
 
 START_TEST(says_what_there_is)
 {
-    static const char *const none[] = {"opencl-9", "4:0", "1:2", "1:", ":1", "1:0x", "1:0:0",
-                                       "99999999999:0"};
+    static const char *const none[] = {
+        "opencl-9", "4:0", "1:2", "1:", ":1", "1:0x", "1:0:0", "99999999999:0"};
     size_t count;
     const struct clg_found *found = pretend(&count), *chosen;
     char reason[512];
@@ -169,9 +168,9 @@ END_TEST
 static cl_uint holders(cl_command_queue queue)
 {
     cl_uint count = 0;
-    ck_assert_int_eq(clGetCommandQueueInfo(queue, CL_QUEUE_REFERENCE_COUNT, sizeof count, &count,
-                                           NULL),
-                     CL_SUCCESS);
+    ck_assert_int_eq(
+        clGetCommandQueueInfo(queue, CL_QUEUE_REFERENCE_COUNT, sizeof count, &count, NULL),
+        CL_SUCCESS);
     return count;
 }
 

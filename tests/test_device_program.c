@@ -1,5 +1,6 @@
 /* Programs, their cache, and launches, with kernels of the test's own: its table of sources takes
- * the place of the library's, and its clCreateProgramWithSource counts what is built from source. */
+ * the place of the library's, and its clCreateProgramWithSource counts what is built from source.
+ */
 #define _GNU_SOURCE
 #include "device/launch.h"
 #include "device/program.h"

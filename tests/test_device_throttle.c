@@ -140,11 +140,11 @@ static void assert_waits(double step, int waited, double took)
 
 START_TEST(waits_seldom)
 {
-    static const double lengths[] = {0, 1e-4, 0.005, 0.03, 0.07};
+    static const double lengths[] = {0, 1e-4, 0.005, 0.035, 0.07};
     for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
         int waited, deepest, steps;
         double took;
-        run(lengths[i], lengths[i] > 0 ? 1.0 : 0.3, &waited, &took, &deepest, &steps);
+        run(lengths[i], lengths[i] > 0 ? 1.3 : 0.3, &waited, &took, &deepest, &steps);
         assert_waits(lengths[i], waited, took);
         ck_assert_msg(waited >= 3 || steps < 5 || lengths[i] == 0, "steps of %g s: %d waits",
                       lengths[i], waited);

@@ -154,6 +154,7 @@ START_TEST(what_is_not_there)
     ck_fails(load(&data, "xo:test", CLG_PART_ALL), CLG_EDATA, "did you mean xor?");
     ck_fails(load(&data, "no/such/file.csv", CLG_PART_ALL), CLG_EDATA,
              "no/such/file.csv: cannot be opened: No such file or directory");
+    ck_fails(load(&data, "absent.csv", CLG_PART_ALL), CLG_EDATA, "absent.csv: cannot be opened");
     ck_fails(load(&data, "a.npy,b.npy", CLG_PART_ALL), CLG_EDATA, "a.npy: cannot be opened");
     ck_fails(load(&data, "a.npy,", CLG_PART_ALL), CLG_EUSAGE, "missing beside the comma");
     ck_fails(load(&data, "-,-", CLG_PART_ALL), CLG_EUSAGE, "standard input");

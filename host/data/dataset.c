@@ -281,7 +281,7 @@ clg_status clg_dataset_unsplit_target(struct clg_dataset *data)
 static int are_numbered(char *const *names, int classes)
 {
     char text[16];
-    for (int k = 0; k < classes; k++) {
+    for (int k = 0; names && k < classes; k++) {
         snprintf(text, sizeof text, "%d", k);
         if (strcmp(names[k], text) != 0)
             return 0;
@@ -289,59 +289,40 @@ static int are_numbered(char *const *names, int classes)
     return 1;
 }
 
-/* map[k]: the place of data's class k among words; CLG_EDATA names one that is not there. */
-static clg_status map_classes(int32_t *map, const struct clg_dataset *data,
-                              const struct clg_words *words)
+/* The row that keeps an unknown class from being ignored. */
+static clg_status refuse_unknown(const int32_t *map, const struct clg_dataset *data, int classes)
 {
-    int numbered = are_numbered(data->class_name, data->classes) &&
-                   !are_numbered(words->word, (int)words->count);
-    size_t *row = NULL;
-    CLG_TRY(clg_alloc(&row, (size_t)data->classes, sizeof *row, "classes"));
-    for (size_t i = data->rows; i-- > 0;)
-        row[data->labels[i]] = i + 1; /* the first row of each class, from 1; 0: none */
-    for (int k = 0; k < data->classes; k++) {
-        size_t found = numbered ? (size_t)k : clg_words_find(words, data->class_name[k]);
-        map[k] = (int32_t)found;
-        if (found >= words->count && row[k]) {
-            struct clg_shown shown = clg_show(data->class_name[k]);
-            clg_status status =
-                clg_fail(CLG_EDATA,
-                         "%s: row %zu (from 0) is of class %s, which the network does not know: it "
-                         "has %zu classes",
-                         data->source, row[k] - 1, shown.text, words->count);
-            free(row);
-            return status;
-        }
+    for (size_t i = 0; i < data->rows; i++) {
+        int k = data->labels[i];
+        char number[16];
+        if (map[k] >= 0)
+            continue;
+        snprintf(number, sizeof number, "%d", k);
+        struct clg_shown shown = clg_show(data->class_name ? data->class_name[k] : number);
+        return clg_fail(CLG_EDATA,
+                        "%s: row %zu (from 0) is of class %s, which the network does not know: it "
+                        "has %d classes",
+                        data->source, i, shown.text, classes);
     }
-    free(row);
     return CLG_OK;
 }
 
-clg_status clg_dataset_match_classes(struct clg_dataset *data, char *const *names, int classes)
+clg_status clg_dataset_class_map(int32_t *map, const struct clg_dataset *data, char *const *names,
+                                 int classes)
 {
     struct clg_words words = {NULL, 0, 0, NULL, 0};
     clg_status status = CLG_OK;
-    int32_t *map = NULL;
-    if (!data->labels)
-        return CLG_OK;
-    CLG_TRY_DONE(clg_dataset_number_classes(data));
-    for (int k = 0; k < classes; k++) {
+    int by_number = are_numbered(data->class_name, data->classes) || are_numbered(names, classes);
+    for (int k = 0; !by_number && k < classes; k++) {
         size_t number;
         CLG_TRY_DONE(clg_words_add(&words, names[k], &number));
     }
-    CLG_TRY_DONE(clg_alloc(&map, (size_t)data->classes, sizeof *map, "classes"));
-    CLG_TRY_DONE(map_classes(map, data, &words));
-    for (size_t i = 0; i < data->rows; i++)
-        data->labels[i] = map[data->labels[i]];
-    for (int k = 0; k < data->classes; k++)
-        free(data->class_name[k]);
-    free(data->class_name);
-    data->class_name = words.word;
-    data->classes = (int)words.count;
-    words.word = NULL;
-    words.count = 0;
+    for (int k = 0; k < data->classes; k++) {
+        size_t found = by_number ? (size_t)k : clg_words_find(&words, data->class_name[k]);
+        map[k] = found < (size_t)classes ? (int32_t)found : -1;
+    }
+    status = refuse_unknown(map, data, classes);
 done:
     clg_words_clear(&words);
-    free(map);
     return status;
 }

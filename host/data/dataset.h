@@ -48,10 +48,12 @@ clg_status clg_attach_targets(struct clg_dataset *data, struct clg_dataset *targ
  * targets are dropped.  CLG_EDATA where that column is not of numbers. */
 clg_status clg_dataset_unsplit_target(struct clg_dataset *data);
 
-/* Renumbers data's classes as the `classes` names of a network have them (text labels are numbered
- * by first appearance, which differs from file to file), and takes those names.  Classes that are
- * plain numbers keep them.  CLG_EDATA names a class the network does not know. */
-clg_status clg_dataset_match_classes(struct clg_dataset *data, char *const *names, int classes);
+/* map (data->classes): each class of data as the `classes` names of a network number it.  Text labels
+ * are numbered by first appearance, which differs from file to file, so they go by name; where either
+ * side has plain numbers only, by number.  -1 for a class without rows that the network lacks;
+ * CLG_EDATA names one with rows. */
+clg_status clg_dataset_class_map(int32_t *map, const struct clg_dataset *data, char *const *names,
+                                 int classes);
 
 /* Loaders of one file each (path may end in .gz).  clg_load_idx gives features (3 dimensions: an
  * image) or, for a one-dimensional file, values with features = 1; clg_attach_targets turns such a
@@ -73,7 +75,8 @@ struct clg_normalise {
     double *scale, *shift;  /* (features) */
 };
 
-/* Fits kind (auto is resolved by data) on data's rows.  Constant features become 0 (minmax, std). */
+/* Fits kind (auto is resolved by data) on data's rows.  Constant features become 0 under minmax and
+ * std, LO under range. */
 clg_status clg_normalise_fit(struct clg_normalise *out, const char *kind,
                              const struct clg_dataset *data);
 clg_status clg_normalise_copy(struct clg_normalise *out, const struct clg_normalise *from);

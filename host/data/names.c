@@ -208,7 +208,7 @@ clg_status clg_place_missing(const char *spec)
     char name[LONGEST_NAME];
     size_t length;
     part_of(spec, &length);
-    if (strchr(spec, '/') || length >= sizeof name) {
+    if (strpbrk(spec, "/.") || length >= sizeof name) { /* no name, so it meant a file */
         int why = stat(spec, &about) == 0 ? ENOENT : errno;
         return clg_fail(CLG_EDATA, "%s: cannot be opened: %s", spec, strerror(why));
     }

@@ -225,8 +225,8 @@ clg_status clg_buf_view(struct clg_buf *view, const struct clg_buf *parent, size
     assert(count > 0 && first <= parent->count && count <= parent->count - first);
     clg_device *device = parent->device;
     size_t size = clg_elem_size(device, parent->elem);
-    struct clg_buf made = {.device = device, .elem = parent->elem, .count = count,
-                           .offset = first, .is_view = 1};
+    struct clg_buf made = {
+        .device = device, .elem = parent->elem, .count = count, .offset = first, .is_view = 1};
     memset(view, 0, sizeof *view);
     if (device->kind == CLG_REFERENCE) {
         made.host = (char *)parent->host + first * size;
@@ -256,8 +256,7 @@ clg_status clg_buf_copy(struct clg_buf *to, const struct clg_buf *from, size_t c
         memmove(to->host, from->host, bytes);
         return CLG_OK;
     }
-    CLG_CL(clEnqueueCopyBuffer,
-           (device->queue, from->mem, to->mem, 0, 0, bytes, 0, NULL, NULL));
+    CLG_CL(clEnqueueCopyBuffer, (device->queue, from->mem, to->mem, 0, 0, bytes, 0, NULL, NULL));
     return CLG_OK;
 }
 
@@ -278,7 +277,6 @@ clg_status clg_buf_zero(struct clg_buf *buf)
         CLG_CL(clEnqueueFillBuffer,
                (device->queue, buf->mem, &word, FILL_SIZE, 0, bytes, 0, NULL, NULL));
     else
-        CLG_CL(clEnqueueFillBuffer,
-               (device->queue, buf->mem, &byte, 1, 0, bytes, 0, NULL, NULL));
+        CLG_CL(clEnqueueFillBuffer, (device->queue, buf->mem, &byte, 1, 0, bytes, 0, NULL, NULL));
     return CLG_OK;
 }

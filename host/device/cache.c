@@ -150,8 +150,7 @@ static unsigned char *read_trusted(size_t *size, const char *path)
     if (fd < 0)
         return NULL;
     if (fstat(fd, &about) == 0 && S_ISREG(about.st_mode) && about.st_uid == geteuid() &&
-        (about.st_mode & (S_IWGRP | S_IWOTH)) == 0 && about.st_size > 0 &&
-        about.st_size <= LARGEST)
+        (about.st_mode & (S_IWGRP | S_IWOTH)) == 0 && about.st_size > 0 && about.st_size <= LARGEST)
         bytes = malloc((size_t)about.st_size);
     while (bytes && length < (size_t)about.st_size) {
         ssize_t got = read(fd, bytes + length, (size_t)about.st_size - length);
@@ -210,9 +209,8 @@ void clg_cache_store(const char *key, const unsigned char *binary, size_t size)
     size_t key_size = strlen(key);
     if (size == 0 || size > LARGEST / 2 || !cache_path(path, sizeof path, key, 1))
         return;
-    struct header header = {.key_size = key_size,
-                            .binary_size = size,
-                            .binary_crc = checksum(binary, size)};
+    struct header header = {
+        .key_size = key_size, .binary_size = size, .binary_crc = checksum(binary, size)};
     memcpy(header.magic, magic, sizeof magic);
     if (clg_alloc(&bytes, sizeof header + key_size + size, 1, "a program binary") != CLG_OK)
         return;

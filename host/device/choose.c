@@ -52,8 +52,8 @@ static void list_all(char *out, size_t size, const struct clg_found *found, size
         const clg_device_info *info = &found[i].info;
         int unusable = !info->usable;
         int wrote = snprintf(out + length, size - length, "%d:%d %s (%s%s%s), ", info->platform,
-                             info->index, info->name, info->type,
-                             unusable ? ", not usable: " : "", unusable ? info->quirks : "");
+                             info->index, info->name, info->type, unusable ? ", not usable: " : "",
+                             unusable ? info->quirks : "");
         length += (size_t)wrote < size - length ? (size_t)wrote : size - length - 1;
     }
     snprintf(out + length, size - length, "and ref");

@@ -39,8 +39,8 @@ static clg_status ask_limits(clg_device *device)
     cl_device_id id = device->id;
     CLG_CL(clGetDeviceInfo,
            (id, CL_DEVICE_MEM_BASE_ADDR_ALIGN, sizeof align_bits, &align_bits, NULL));
-    CLG_CL(clGetDeviceInfo, (id, CL_DEVICE_MAX_WORK_GROUP_SIZE, sizeof device->max_group,
-                             &device->max_group, NULL));
+    CLG_CL(clGetDeviceInfo,
+           (id, CL_DEVICE_MAX_WORK_GROUP_SIZE, sizeof device->max_group, &device->max_group, NULL));
     CLG_CL(clGetDeviceInfo,
            (id, CL_DEVICE_MAX_WORK_ITEM_DIMENSIONS, sizeof dimensions, &dimensions, NULL));
     if (dimensions < 2 || dimensions > sizeof items / sizeof *items)
@@ -95,8 +95,7 @@ static clg_status open_found(clg_device *device, const struct clg_found *found)
     cl_platform_id platform = NULL;
     device->info = found->info;
     device->id = found->id;
-    CLG_CL(clGetDeviceInfo,
-           (device->id, CL_DEVICE_PLATFORM, sizeof platform, &platform, NULL));
+    CLG_CL(clGetDeviceInfo, (device->id, CL_DEVICE_PLATFORM, sizeof platform, &platform, NULL));
     const cl_context_properties properties[] = {CL_CONTEXT_PLATFORM,
                                                 (cl_context_properties)platform, 0};
     device->context = clCreateContext(properties, 1, &device->id, NULL, NULL, &code);
@@ -161,13 +160,11 @@ static clg_status check_queue(cl_context context, cl_device_id id, cl_command_qu
     cl_command_queue_properties properties = 0;
     CLG_CL(clGetCommandQueueInfo,
            (queue, CL_QUEUE_CONTEXT, sizeof its_context, &its_context, NULL));
-    CLG_CL(clGetCommandQueueInfo,
-           (queue, CL_QUEUE_DEVICE, sizeof its_device, &its_device, NULL));
+    CLG_CL(clGetCommandQueueInfo, (queue, CL_QUEUE_DEVICE, sizeof its_device, &its_device, NULL));
     CLG_CL(clGetCommandQueueInfo,
            (queue, CL_QUEUE_PROPERTIES, sizeof properties, &properties, NULL));
     if (its_context != context || its_device != id)
-        return clg_fail(CLG_EUSAGE,
-                        "clg_device_attach: the queue is of another context or device");
+        return clg_fail(CLG_EUSAGE, "clg_device_attach: the queue is of another context or device");
     if (properties & CL_QUEUE_OUT_OF_ORDER_EXEC_MODE_ENABLE)
         return clg_fail(CLG_EUSAGE, "clg_device_attach: the queue must be in-order");
     return CLG_OK;

@@ -42,7 +42,8 @@ static void keep_text(char *out, size_t size, const char *text)
     out[length] = '\0';
 }
 
-/* A text of any length that a platform (device NULL) or device gives; "" and a quirk where it fails. */
+/* A text of any length that a platform (device NULL) or device gives; "" and a quirk where it
+ * fails. */
 static void ask_text(clg_device_info *info, char out[128], cl_platform_id platform,
                      cl_device_id device, cl_uint what, const char *name)
 {

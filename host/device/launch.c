@@ -100,8 +100,8 @@ static clg_status enqueue(struct clg_args *args, cl_uint dimensions, const size_
                                          0, NULL, device->on_launch ? &event : NULL);
     if (code != CL_SUCCESS)
         return clg_fail_cl(code, "clEnqueueNDRangeKernel",
-                           "kernels/%s.cl: %s over %zu x %zu in groups of %zu x %zu",
-                           args->program, args->name, global[0], global[1], l[0], l[1]);
+                           "kernels/%s.cl: %s over %zu x %zu in groups of %zu x %zu", args->program,
+                           args->name, global[0], global[1], l[0], l[1]);
     if (event) {
         device->on_launch(device->on_launch_user, args->program, args->name, event);
         clReleaseEvent(event);

@@ -12,10 +12,10 @@
 struct clg_program {
     char *name, *options; /* as the caller gave them */
     char *source, *all_options;
-    char *key;            /* of the cache; NULL under --no-cache */
+    char *key; /* of the cache; NULL under --no-cache */
     cl_program program;
-    int from_binary;      /* it came from the cache */
-    int stored;           /* the cache has it, or has been given it */
+    int from_binary; /* it came from the cache */
+    int stored;      /* the cache has it, or has been given it */
     struct clg_kernel *kernels;
     struct clg_program *next;
 };
@@ -154,8 +154,8 @@ static clg_status program_create(struct clg_program **out, clg_device *device, c
     snprintf(program->all_options, size, "%s%s%s", always, *options ? " " : "", options);
     CLG_TRY_DONE(join_source(&program->source, name));
     if (device->use_cache)
-        CLG_TRY_DONE(clg_cache_key(&program->key, device, name, program->source,
-                                   program->all_options));
+        CLG_TRY_DONE(
+            clg_cache_key(&program->key, device, name, program->source, program->all_options));
     if (!build_binary(program, device))
         CLG_TRY_DONE(build_source(program, device));
 done:
@@ -186,12 +186,10 @@ static clg_status kernel_limits(struct clg_kernel *kernel, const clg_device *dev
 {
     CLG_CL(clGetKernelInfo, (kernel->kernel, CL_KERNEL_NUM_ARGS, sizeof kernel->arguments,
                              &kernel->arguments, NULL));
-    CLG_CL(clGetKernelWorkGroupInfo,
-           (kernel->kernel, device->id, CL_KERNEL_WORK_GROUP_SIZE, sizeof kernel->max_group,
-            &kernel->max_group, NULL));
-    CLG_CL(clGetKernelWorkGroupInfo,
-           (kernel->kernel, device->id, CL_KERNEL_COMPILE_WORK_GROUP_SIZE,
-            sizeof kernel->fixed_group, kernel->fixed_group, NULL));
+    CLG_CL(clGetKernelWorkGroupInfo, (kernel->kernel, device->id, CL_KERNEL_WORK_GROUP_SIZE,
+                                      sizeof kernel->max_group, &kernel->max_group, NULL));
+    CLG_CL(clGetKernelWorkGroupInfo, (kernel->kernel, device->id, CL_KERNEL_COMPILE_WORK_GROUP_SIZE,
+                                      sizeof kernel->fixed_group, kernel->fixed_group, NULL));
     return CLG_OK;
 }
 
@@ -212,8 +210,8 @@ static clg_status kernel_create(struct clg_kernel **out, struct clg_program *pro
     }
     if (code != CL_SUCCESS) {
         kernel->kernel = NULL;
-        status = clg_fail_cl(code, "clCreateKernel", "kernels/%s.cl: kernel %s", program->name,
-                             name);
+        status =
+            clg_fail_cl(code, "clCreateKernel", "kernels/%s.cl: kernel %s", program->name, name);
         goto done;
     }
     CLG_TRY_DONE(kernel_limits(kernel, device));
@@ -226,8 +224,8 @@ done:
     return CLG_OK;
 }
 
-clg_status clg_program_find(const struct clg_kernel **out, clg_device *device,
-                            const char *program, const char *options, const char *name)
+clg_status clg_program_find(const struct clg_kernel **out, clg_device *device, const char *program,
+                            const char *options, const char *name)
 {
     struct clg_program *owner;
     struct clg_kernel *made;

@@ -52,9 +52,9 @@ clg_status clg_fail_cl(cl_int code, const char *call, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    clg_status status =
-        code == CL_MEM_OBJECT_ALLOCATION_FAILURE || code == CL_OUT_OF_HOST_MEMORY ? CLG_ENOMEM
-                                                                                  : CLG_EDEVICE;
+    clg_status status = code == CL_MEM_OBJECT_ALLOCATION_FAILURE || code == CL_OUT_OF_HOST_MEMORY
+                            ? CLG_ENOMEM
+                            : CLG_EDEVICE;
     return clg_fail(status, "%s%s%s: %s (%d)", text, *text ? ": " : "", call, clg_cl_name(code),
                     (int)code);
 }

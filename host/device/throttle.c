@@ -1,6 +1,6 @@
 /* How far the host runs ahead of the device: two half queues of about 50 ms each.  Whenever half a
- * queue of steps has been enqueued the host marks the place and waits for the mark before it, so the
- * device always has the newer half to work on. */
+ * queue of steps has been enqueued the host marks the place and waits for the mark before it, so
+ * the device always has the newer half to work on. */
 #define _POSIX_C_SOURCE 199309L
 #include "device/launch.h"
 

@@ -114,8 +114,8 @@ static clg_status download_reals(const struct clg_buf *buf, double *data, size_t
     for (size_t start = 0; start < total; start += room) {
         size_t end = total - start < room ? total : start + room, at = start;
         struct run run;
-        CLG_TRY_DONE(read_bytes(buf, stage, (first + start) * sizeof *stage,
-                                (end - start) * sizeof *stage));
+        CLG_TRY_DONE(
+            read_bytes(buf, stage, (first + start) * sizeof *stage, (end - start) * sizeof *stage));
         while (next_run(&run, layout, &at, start, end))
             for (size_t i = 0; i < run.length; i++)
                 data[run.dense + i] = (double)stage[run.stage + i];

@@ -22,6 +22,15 @@ static clg_status form_of(clg_config **out, const clg_net *net, const clg_config
     return status;
 }
 
+/* Takes the last column for a target of any number, so that clg_dataset_unsplit_target has it. */
+static clg_status load_features(clg_dataset **out, const char *spec, clg_part part,
+                                clg_config *form)
+{
+    CLG_TRY(clg_config_set(form, "label-col", "-1"));
+    CLG_TRY(clg_config_set(form, "target", "value"));
+    return clg_dataset_load(out, spec, part, form);
+}
+
 clg_status clg_net_load_data(clg_dataset **out, const clg_net *net, const char *spec, clg_part part,
                              const clg_config *config, int targets)
 {
@@ -29,11 +38,8 @@ clg_status clg_net_load_data(clg_dataset **out, const clg_net *net, const char *
     *out = NULL;
     CLG_TRY(form_of(&form, net, config, targets));
     clg_status status = clg_dataset_load(out, spec, part, form);
-    if (status == CLG_EUSAGE && !targets) { /* no column of the training data's name: features only */
-        status = clg_config_set(form, "label-col", "-1");
-        if (status == CLG_OK)
-            status = clg_dataset_load(out, spec, part, form);
-    }
+    if (status != CLG_OK && !targets) /* what was read as the target may be a feature */
+        status = load_features(out, spec, part, form);
     clg_config_destroy(form);
     if (status == CLG_OK && !targets && (*out)->is_csv &&
         (*out)->features + 1 == (size_t)clg_net_inputs(net))

@@ -33,7 +33,7 @@ static clg_status read_number(uint64_t *out, const struct clg_tensor_file *file,
 /* A file with clgrad's metadata must be of a format known here, and whole. */
 static clg_status check_own(const struct clg_tensor_file *file)
 {
-    uint64_t format;
+    uint64_t format = 0;
     uint32_t crc;
     char text[16];
     CLG_TRY(read_number(&format, file, CLG_KEY_FORMAT, UINT64_MAX));

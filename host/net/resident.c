@@ -14,38 +14,6 @@ static size_t rows_at_once(size_t features)
     return rows ? rows : 1;
 }
 
-/* The network's number for the data set's class: the same name, or the same number where either has
- * no names; -1 where the network does not have it. */
-static int class_in_net(const struct clg_net *net, const struct clg_dataset *data, int label)
-{
-    const char *name = data->class_name ? data->class_name[label] : NULL;
-    if (!name || !net->class_name)
-        return label < net->classes ? label : -1;
-    for (int c = 0; c < net->classes; c++)
-        if (net->class_name[c] && strcmp(net->class_name[c], name) == 0)
-            return c;
-    return -1;
-}
-
-/* map (data->classes): each class of the data in the network's numbers. */
-static clg_status map_classes(int **map, const struct clg_net *net, const struct clg_dataset *data)
-{
-    CLG_TRY(clg_alloc(map, (size_t)data->classes, sizeof **map, "a class table"));
-    for (int c = 0; c < data->classes; c++)
-        (*map)[c] = class_in_net(net, data, c);
-    for (size_t i = 0; i < data->rows; i++) {
-        int label = data->labels[i];
-        if ((*map)[label] >= 0)
-            continue;
-        free(*map);
-        *map = NULL;
-        return clg_fail(CLG_EDATA, "%s: row %zu: class %s is not one of the network's %d classes",
-                        data->source, i, data->class_name ? data->class_name[label] : "number",
-                        net->classes);
-    }
-    return CLG_OK;
-}
-
 static clg_status check_values(const struct clg_net *net, const struct clg_dataset *data)
 {
     for (size_t i = 0; i < data->rows * data->outputs; i++) {
@@ -147,10 +115,10 @@ static clg_status upload_reals(struct clg_buf *x, const struct clg_dataset *data
 static clg_status upload_classes(struct clg_buf *t, const struct clg_dataset *data,
                                  const struct clg_net *net)
 {
-    int *map = NULL;
-    int32_t *labels = NULL;
+    int32_t *map = NULL, *labels = NULL;
     clg_status status;
-    CLG_TRY_DONE(map_classes(&map, net, data));
+    CLG_TRY_DONE(clg_alloc(&map, (size_t)data->classes, sizeof *map, "a class table"));
+    CLG_TRY_DONE(clg_dataset_class_map(map, data, net->class_name, net->classes));
     CLG_TRY_DONE(clg_alloc(&labels, data->rows, sizeof *labels, "labels"));
     for (size_t i = 0; i < data->rows; i++)
         labels[i] = map[data->labels[i]];
@@ -177,21 +145,26 @@ static clg_status upload_values(struct clg_buf *t, const struct clg_dataset *dat
     return status;
 }
 
+static clg_status upload_features(struct clg_rows *rows, const struct clg_dataset *data,
+                                  const struct clg_normalise *normalise)
+{
+    CLG_TRY(clg_real_upload(&rows->scale, normalise->scale, 0, data->features));
+    CLG_TRY(clg_real_upload(&rows->shift, normalise->shift, 0, data->features));
+    return data->storage == CLG_BYTES ? upload_bytes(&rows->x, data)
+                                      : upload_reals(&rows->x, data, normalise);
+}
+
 clg_status clg_resident_upload(struct clg_resident *resident, const struct clg_dataset *data,
                                const struct clg_net *net)
 {
-    struct clg_rows *rows = &resident->rows;
-    const struct clg_normalise *normalise = &net->normalise;
-    CLG_TRY(clg_real_upload(&rows->scale, normalise->scale, 0, data->features));
-    CLG_TRY(clg_real_upload(&rows->shift, normalise->shift, 0, data->features));
-    if (data->storage == CLG_BYTES)
-        CLG_TRY(upload_bytes(&rows->x, data));
-    else
-        CLG_TRY(upload_reals(&rows->x, data, normalise));
-    if (!data->labels && !data->values)
-        return CLG_OK;
-    return net->target == CLG_TARGET_CLASS ? upload_classes(&rows->t, data, net)
-                                           : upload_values(&rows->t, data, net);
+    struct clg_normalise normalise = {0};
+    CLG_TRY(clg_net_normalise_for(&normalise, net, data));
+    clg_status status = upload_features(&resident->rows, data, &normalise);
+    clg_normalise_clear(&normalise);
+    if (status != CLG_OK || (!data->labels && !data->values))
+        return status;
+    return net->target == CLG_TARGET_CLASS ? upload_classes(&resident->rows.t, data, net)
+                                           : upload_values(&resident->rows.t, data, net);
 }
 
 void clg_resident_release(struct clg_resident *resident)

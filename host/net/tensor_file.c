@@ -81,7 +81,7 @@ static clg_status open_file(struct clg_tensor_file *file, size_t *size)
 static clg_status read_header(struct clg_tensor_file *file)
 {
     unsigned char prefix[8];
-    size_t size, length;
+    size_t size = 0, length;
     char *text = NULL;
     clg_status status;
     json_error_t error;

@@ -274,7 +274,7 @@ static clg_status find_kind(enum kind *kind, const char *path)
 clg_status clg_inspect(char **text, const char *path, int json)
 {
     json_t *object = json_object();
-    enum kind kind;
+    enum kind kind = SPEC;
     clg_status status;
     *text = NULL;
     if (!object || clg_report_set(object, "file", clg_report_string(path)) != 0) {

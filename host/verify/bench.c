@@ -67,7 +67,7 @@ clg_status clg_bench_numbers(struct clg_bench *bench, double **out, size_t count
     return CLG_OK;
 }
 
-/* Writes the guards of one side, count elements from first on. */
+/* Writes what stands in guards over count elements from first on. */
 static clg_status write_guard(struct clg_buf *whole, size_t first, size_t count)
 {
     double *real = NULL;
@@ -198,7 +198,7 @@ clg_status clg_bench_integers(struct clg_bench *bench, struct clg_buf **out, con
                               size_t count, const int32_t *values)
 {
     CLG_TRY(place(bench, out, name, CLG_I32, count));
-    return values ? clg_buf_upload(*out, values, 0, count) : CLG_OK;
+    return values ? clg_buf_upload(*out, values, 0, count) : write_guard(*out, 0, count);
 }
 
 clg_status clg_bench_bytes(struct clg_bench *bench, struct clg_buf **out, const char *name,

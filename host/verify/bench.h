@@ -57,7 +57,7 @@ double clg_bench_uniform(struct clg_bench *bench);
 /* count numbers of the case's character, kept until its end. */
 clg_status clg_bench_numbers(struct clg_bench *bench, double **out, size_t count);
 
-/* Operands; values NULL: what is overwritten holds NaN before. */
+/* Operands; values NULL: what is overwritten holds NaN before, or an impossible integer. */
 clg_status clg_bench_matrix(struct clg_bench *bench, struct clg_buf **out, const char *name,
                             int rows, int columns, const double *values);
 clg_status clg_bench_vector(struct clg_bench *bench, struct clg_buf **out, const char *name,

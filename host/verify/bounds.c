@@ -35,6 +35,8 @@ static double act_bound(const struct clg_limits *limits, enum clg_act act, doubl
 {
     double nearest = fabs(z) > bz ? fabs(z) - bz : 0.0; /* where the slope is steepest */
     double e, moved;
+    if (isinf(bz))
+        return bz;
     switch (act) {
     case CLG_RELU:
         return z + bz > 0 ? fmin(bz, z + bz) + limits->flush : 0.0;
@@ -67,7 +69,7 @@ void clg_bound_dense_fwd(double *bound, const struct clg_limits *limits, const d
                 size += fabs(xr[i] * w[i]);
             }
             bound[(size_t)r * (size_t)O + (size_t)j] =
-                act_bound(limits, act, z, clg_rounded_sum((size_t)I + 1, size));
+                act_bound(limits, act, z, clg_bound_of_sum((size_t)I + 1, size, z));
         }
     }
 }
@@ -91,19 +93,22 @@ void clg_bound_output_fwd(double *bound, const struct clg_limits *limits, const 
 
 double clg_bound_sum(const double sum[2], double total, size_t n)
 {
+    if (!(total + fabs(sum[0]) <= FLT_MAX)) /* the compensation of an overflow is no number */
+        return INFINITY;
     return clg_rounded_sum(n, total) +
            FLT_EPSILON * (fabs(sum[1]) + FLT_EPSILON * (fabs(sum[0]) + total));
 }
 
 /* |dx| = |g f'| gives |g| back where f' is not 0; where it is, the result is 0 exactly. */
 static double delta_bound(const struct clg_limits *limits, enum clg_act act, double dx, double y,
-                          double sum_bound)
+                          int O, double size)
 {
     double slope_bound, slope = clg_slope(act, y, 0.0, &slope_bound);
-    if (act == CLG_IDENTITY)
-        return sum_bound;
-    if (slope == 0.0)
+    if (slope == 0.0 && size <= FLT_MAX)
         return 0.0;
+    double sum_bound = clg_bound_of_sum((size_t)O, size, slope != 0.0 ? dx / slope : 0.0);
+    if (act == CLG_IDENTITY || isinf(sum_bound))
+        return sum_bound;
     return fabs(slope) * sum_bound + (fabs(dx / slope) + sum_bound) * slope_bound +
            CLG_ROUND * fabs(dx) + limits->tiny;
 }
@@ -123,13 +128,12 @@ void clg_bound_delta_bwd(double *bound, const struct clg_limits *limits, const d
                 bound[at + (size_t)i] += factor * fabs(w[i]);
         }
         for (int i = 0; i < I; i++, at++)
-            bound[at] =
-                delta_bound(limits, act, dx[at], y[at], clg_rounded_sum((size_t)O, bound[at]));
+            bound[at] = delta_bound(limits, act, dx[at], y[at], O, bound[at]);
     }
 }
 
-void clg_bound_grad(double *dW_bound, double *db_bound, const double *dz, const double *x, int B,
-                    int I, int O)
+void clg_bound_grad(double *dW_bound, double *db_bound, const double *dW, const double *db,
+                    const double *dz, const double *x, int B, int I, int O)
 {
     for (int j = 0; j < O; j++) {
         double *row = dW_bound + (size_t)j * (size_t)I, total = 0.0;
@@ -143,7 +147,7 @@ void clg_bound_grad(double *dW_bound, double *db_bound, const double *dz, const 
                 row[i] += factor * fabs(xr[i]);
         }
         for (int i = 0; i < I; i++)
-            row[i] = clg_rounded_sum((size_t)B, row[i]);
-        db_bound[j] = clg_rounded_sum((size_t)B, total);
+            row[i] = clg_bound_of_sum((size_t)B, row[i], dW[(size_t)j * (size_t)I + (size_t)i]);
+        db_bound[j] = clg_bound_of_sum((size_t)B, total, db[j]);
     }
 }

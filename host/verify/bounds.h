@@ -1,6 +1,7 @@
 /* How far a device in single precision may be from the double-precision reference, for each element
  * of each operation, computed from the very inputs that the device used.  docs/verification.md
- * derives every line.  Arrays are dense, row-major, as in ops/ops.h. */
+ * derives every line.  INFINITY where rounding decides whether a float overflows on the way: such
+ * an element says nothing.  Arrays are dense, row-major, as in ops/ops.h. */
 #ifndef CLG_VERIFY_BOUNDS_H
 #define CLG_VERIFY_BOUNDS_H
 
@@ -40,8 +41,9 @@ void clg_bound_delta_bwd(double *bound, const struct clg_limits *limits, const d
                          const double *dz, const double *W, const double *y, int B, int I, int O,
                          enum clg_act act);
 
-void clg_bound_grad(double *dW_bound, double *db_bound, const double *dz, const double *x, int B,
-                    int I, int O);
+/* dW (O,I) and db (O) are the reference's results. */
+void clg_bound_grad(double *dW_bound, double *db_bound, const double *dW, const double *db,
+                    const double *dz, const double *x, int B, int I, int O);
 
 /* The bounds of params, slot0 and slot1 (n each) after the step from what they are before it; a
  * slot that the optimiser does not keep is NULL with its bound. */

@@ -79,6 +79,8 @@ static double adam(double *m_bound, double *v_bound, const struct clg_limits *li
     struct near second = second_moment(limits, v, g, u);
     *m_bound = first.by;
     *v_bound = second.by;
+    if (!(second.at + second.by <= FLT_MAX)) /* the quotient would be 0 */
+        return INFINITY;
     double rate = u->lr / (1 - pow(u->beta1, (double)u->t));
     return stepped(limits, w, rate, quotient(first, second, u));
 }

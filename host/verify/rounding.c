@@ -3,6 +3,14 @@
 
 #include <math.h>
 
+double clg_bound_of_sum(size_t K, double size, double sum)
+{
+    double bound = clg_rounded_sum(K, size), lesser = (size - fabs(sum)) / 2;
+    if (size <= FLT_MAX || (fabs(sum) - bound > FLT_MAX && lesser <= FLT_MAX))
+        return bound;
+    return INFINITY;
+}
+
 struct clg_softmax clg_softmax_begin(const struct clg_limits *limits, const double *z, int O)
 {
     struct clg_softmax whole = {z[0], 0.0, 0.0, limits->tiny};

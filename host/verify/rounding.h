@@ -26,6 +26,11 @@ static inline double clg_rounded_sum(size_t K, double size)
     return (double)K * FLT_EPSILON * size + FLT_MIN;
 }
 
+/* The same where the sum is known: INFINITY, no bound at all, where a partial sum may or may not
+ * leave the range of a float.  Where the sum itself is beyond it and the terms of the other sign
+ * are not, every order ends in the same Inf. */
+double clg_bound_of_sum(size_t K, double size, double sum);
+
 /* A row's softmax: maximum, sum of exp(z - max), that sum's relative error. */
 struct clg_softmax {
     double max, sum, sum_error, tiny;

@@ -8,6 +8,10 @@
 
 double clg_error_of(double got, double want, double bound, int *undecided)
 {
+    if (isinf(bound)) {
+        *undecided = 1;
+        return 0.0;
+    }
     if (isnan(got) || isnan(want) || !(bound >= 0))
         return INFINITY;
     if (fabs(want) - bound > FLT_MAX && got != want) /* overflows in float, far from the edge */
@@ -18,7 +22,7 @@ double clg_error_of(double got, double want, double bound, int *undecided)
     }
     if (got == want)
         return 0.0;
-    if (!isfinite(want) || !isfinite(got) || !isfinite(bound) || bound == 0)
+    if (!isfinite(want) || !isfinite(got) || bound == 0)
         return INFINITY;
     return fabs(got - want) / bound;
 }

@@ -12,7 +12,7 @@
 
 /* The error of one element in units of its bound, at most 1 where it is close; INFINITY where it is
  * not a number, and where a bound of 0 asks for equality in vain.  *undecided becomes 1 where
- * rounding alone decides whether the device's number overflows, and either was accepted. */
+ * rounding alone decides whether the device's number overflows, and anything was accepted. */
 double clg_error_of(double got, double want, double bound, int *undecided);
 
 /* Counts operations, called cases, and keeps the first that failed. */

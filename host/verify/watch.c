@@ -199,7 +199,7 @@ static clg_status watch_grad(clg_device *device, struct clg_buf *dW, struct clg_
 {
     struct clg_watch *watch = watch_of(device);
     struct clg_operand *weight, *bias, *delta, *in;
-    double *dW_bound, *db_bound;
+    double *dW_bound, *db_bound, *dW_want, *db_want;
     OPEN(watch, "grad", "B %d, I %d, O %d", B, I, O);
     CLG_TRY(clg_operand_write_matrix(&weight, watch, "dW", dW, O, I));
     CLG_TRY(clg_operand_write_vector(&bias, watch, "db", db, (size_t)O));
@@ -210,7 +210,9 @@ static clg_status watch_grad(clg_device *device, struct clg_buf *dW, struct clg_
                                    &in->ref, B, I, O));
     CLG_TRY(clg_operand_room(watch, &dW_bound, weight->rows * weight->columns));
     CLG_TRY(clg_operand_room(watch, &db_bound, bias->columns));
-    clg_bound_grad(dW_bound, db_bound, delta->value, in->value, B, I, O);
+    CLG_TRY(clg_operand_results(watch, weight, NULL, &dW_want));
+    CLG_TRY(clg_operand_results(watch, bias, NULL, &db_want));
+    clg_bound_grad(dW_bound, db_bound, dW_want, db_want, delta->value, in->value, B, I, O);
     CLG_TRY(clg_operand_check(watch, weight, dW_bound));
     return clg_operand_check(watch, bias, db_bound);
 }

@@ -171,7 +171,8 @@ typedef struct clg_dataset_info {
  * $CLGRAD_DATA; NAME:train and NAME:test choose a part), a folder of IDX files, or X[,Y] with .npy,
  * .csv (- is standard input) or IDX files, each also .gz.  part says which part is meant where spec
  * has both and names none; CLG_PART_ALL there means the training part.  config (may be NULL) gives
- * target and label-col.  CLG_EDATA names file and offset or line; CLG_EIO what could not be read. */
+ * target and label-col.  CLG_EDATA names file and offset or line, or a file that cannot be opened;
+ * CLG_EIO a read that failed. */
 CLG_API clg_status clg_dataset_load(clg_dataset **out, const char *spec, clg_part part,
                                     const clg_config *config);
 

@@ -85,15 +85,15 @@ CALL(READ, cl_int, clEnqueueReadBuffer,
      (cl_command_queue q, cl_mem m, cl_bool b, size_t o, size_t n, void *p, EVENTS),
      (q, m, b, o, n, p, PASS))
 CALL(READ, cl_int, clEnqueueReadBufferRect,
-     (cl_command_queue q, cl_mem m, cl_bool b, const size_t *bo, const size_t *ho,
-      const size_t *r, size_t brp, size_t bsp, size_t hrp, size_t hsp, void *p, EVENTS),
+     (cl_command_queue q, cl_mem m, cl_bool b, const size_t *bo, const size_t *ho, const size_t *r,
+      size_t brp, size_t bsp, size_t hrp, size_t hsp, void *p, EVENTS),
      (q, m, b, bo, ho, r, brp, bsp, hrp, hsp, p, PASS))
 CALL(WRITE, cl_int, clEnqueueWriteBuffer,
      (cl_command_queue q, cl_mem m, cl_bool b, size_t o, size_t n, const void *p, EVENTS),
      (q, m, b, o, n, p, PASS))
 CALL(WRITE, cl_int, clEnqueueWriteBufferRect,
-     (cl_command_queue q, cl_mem m, cl_bool b, const size_t *bo, const size_t *ho,
-      const size_t *r, size_t brp, size_t bsp, size_t hrp, size_t hsp, const void *p, EVENTS),
+     (cl_command_queue q, cl_mem m, cl_bool b, const size_t *bo, const size_t *ho, const size_t *r,
+      size_t brp, size_t bsp, size_t hrp, size_t hsp, const void *p, EVENTS),
      (q, m, b, bo, ho, r, brp, bsp, hrp, hsp, p, PASS))
 CALL(MAP, void *, clEnqueueMapBuffer,
      (cl_command_queue q, cl_mem m, cl_bool b, cl_map_flags f, size_t o, size_t n, EVENTS,
@@ -105,8 +105,8 @@ CALL(WAIT, cl_int, clWaitForEvents, (cl_uint n, const cl_event *e), (n, e))
 CALL(WAIT, cl_int, clFinish, (cl_command_queue q), (q))
 CALL(POLL, cl_int, clGetEventInfo, (cl_event e, cl_event_info what, QUERY), (e, what, ASKED))
 CALL(LAUNCH, cl_int, clEnqueueNDRangeKernel,
-     (cl_command_queue q, cl_kernel k, cl_uint d, const size_t *o, const size_t *g,
-      const size_t *l, EVENTS),
+     (cl_command_queue q, cl_kernel k, cl_uint d, const size_t *o, const size_t *g, const size_t *l,
+      EVENTS),
      (q, k, d, o, g, l, PASS))
 CALL(ALLOCATE, cl_mem, clCreateBuffer,
      (cl_context c, cl_mem_flags f, size_t n, void *p, cl_int *code), (c, f, n, p, code))
@@ -127,20 +127,17 @@ CALL(OTHER, cl_int, clGetPlatformInfo, (cl_platform_id p, cl_platform_info what,
 CALL(OTHER, cl_int, clGetDeviceIDs,
      (cl_platform_id p, cl_device_type t, cl_uint n, cl_device_id *d, cl_uint *got),
      (p, t, n, d, got))
-CALL(OTHER, cl_int, clGetDeviceInfo, (cl_device_id d, cl_device_info what, QUERY),
-     (d, what, ASKED))
-CALL(OTHER, cl_int, clGetCommandQueueInfo,
-     (cl_command_queue q, cl_command_queue_info what, QUERY), (q, what, ASKED))
-CALL(OTHER, cl_int, clGetContextInfo, (cl_context c, cl_context_info what, QUERY),
-     (c, what, ASKED))
+CALL(OTHER, cl_int, clGetDeviceInfo, (cl_device_id d, cl_device_info what, QUERY), (d, what, ASKED))
+CALL(OTHER, cl_int, clGetCommandQueueInfo, (cl_command_queue q, cl_command_queue_info what, QUERY),
+     (q, what, ASKED))
+CALL(OTHER, cl_int, clGetContextInfo, (cl_context c, cl_context_info what, QUERY), (c, what, ASKED))
 CALL(OTHER, cl_int, clGetMemObjectInfo, (cl_mem m, cl_mem_info what, QUERY), (m, what, ASKED))
-CALL(OTHER, cl_int, clGetProgramInfo, (cl_program p, cl_program_info what, QUERY),
-     (p, what, ASKED))
+CALL(OTHER, cl_int, clGetProgramInfo, (cl_program p, cl_program_info what, QUERY), (p, what, ASKED))
 CALL(OTHER, cl_int, clGetProgramBuildInfo,
      (cl_program p, cl_device_id d, cl_program_build_info what, QUERY), (p, d, what, ASKED))
 CALL(OTHER, cl_int, clGetKernelInfo, (cl_kernel k, cl_kernel_info what, QUERY), (k, what, ASKED))
-CALL(OTHER, cl_int, clGetKernelArgInfo,
-     (cl_kernel k, cl_uint i, cl_kernel_arg_info what, QUERY), (k, i, what, ASKED))
+CALL(OTHER, cl_int, clGetKernelArgInfo, (cl_kernel k, cl_uint i, cl_kernel_arg_info what, QUERY),
+     (k, i, what, ASKED))
 CALL(OTHER, cl_int, clGetKernelWorkGroupInfo,
      (cl_kernel k, cl_device_id d, cl_kernel_work_group_info what, QUERY), (k, d, what, ASKED))
 CALL(OTHER, cl_int, clGetEventProfilingInfo, (cl_event e, cl_profiling_info what, QUERY),
@@ -164,8 +161,7 @@ CALL(OTHER, cl_int, clBuildProgram,
      (p, n, d, options, tell, user))
 CALL(OTHER, cl_kernel, clCreateKernel, (cl_program p, const char *name, cl_int *code),
      (p, name, code))
-CALL(OTHER, cl_int, clSetKernelArg, (cl_kernel k, cl_uint i, size_t n, const void *p),
-     (k, i, n, p))
+CALL(OTHER, cl_int, clSetKernelArg, (cl_kernel k, cl_uint i, size_t n, const void *p), (k, i, n, p))
 CALL(OTHER, cl_int, clRetainContext, (cl_context c), (c))
 CALL(OTHER, cl_int, clRetainCommandQueue, (cl_command_queue q), (q))
 CALL(OTHER, cl_int, clRetainEvent, (cl_event e), (e))

@@ -74,11 +74,10 @@ static struct counts read_counts(const char *path)
     text[fread(text, 1, sizeof text - 1, file)] = '\0';
     fclose(file);
     ck_assert_int_eq(unlink(path), 0);
-    return (struct counts){value_of(text, "reads "),    value_of(text, "writes "),
-                           value_of(text, "maps "),     value_of(text, "waits "),
-                           value_of(text, "polls "),    value_of(text, "launches "),
-                           value_of(text, "buffers "),  value_of(text, "total "),
-                           value_of(text, "seconds ")};
+    return (struct counts){
+        value_of(text, "reads "),   value_of(text, "writes "), value_of(text, "maps "),
+        value_of(text, "waits "),   value_of(text, "polls "),  value_of(text, "launches "),
+        value_of(text, "buffers "), value_of(text, "total "),  value_of(text, "seconds ")};
 }
 
 /* Trains for so many steps on device, counted. */
