@@ -5,7 +5,6 @@
 #include "core/config.h"
 #include "core/file.h"
 #include "core/memory.h"
-#include "core/nearest.h"
 #include "core/rng.h"
 
 #include <dirent.h>

@@ -105,14 +105,6 @@ unsigned cli_option_commands(const clg_option *option);
 void cli_help(void);
 void cli_command_help(const struct cli_command *command);
 
-/* Of the words offered one by one, the one most like text. */
-struct cli_nearest {
-    const char *text, *best;
-    size_t limit; /* words at this distance or beyond are no suggestion */
-};
-void cli_nearest_begin(struct cli_nearest *nearest, const char *text);
-void cli_nearest_offer(struct cli_nearest *nearest, const char *word);
-
 /* ----------------------------------------------------------------------- main.c */
 
 /* Records the program's own error line and returns status; main prints it. */

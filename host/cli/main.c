@@ -113,19 +113,17 @@ static void print_error(const struct cli *cli, clg_status status)
 
 static clg_status find_command(struct cli *cli, const char *name)
 {
-    struct cli_nearest nearest;
-    cli_nearest_begin(&nearest, name);
-    for (size_t i = 0; i < cli_command_count; i++) {
-        cli_nearest_offer(&nearest, cli_commands[i].name);
+    for (size_t i = 0; i < cli_command_count; i++)
         if (strcmp(cli_commands[i].name, name) == 0) {
             cli->command = &cli_commands[i];
             return CLG_OK;
         }
-    }
     if (name[0] == '-')
         return cli_fail(CLG_EUSAGE, "%s: a command comes first: see clgrad --help", name);
-    if (nearest.best)
-        return cli_fail(CLG_EUSAGE, "unknown command %s: did you mean %s?", name, nearest.best);
+    const char *near =
+        clg_nearest(name, &cli_commands[0].name, cli_command_count, sizeof *cli_commands);
+    if (near)
+        return cli_fail(CLG_EUSAGE, "unknown command %s: did you mean %s?", name, near);
     return cli_fail(CLG_EUSAGE, "unknown command %s: see clgrad --help", name);
 }
 

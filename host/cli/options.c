@@ -133,21 +133,21 @@ static clg_status not_taken(const struct cli *cli, struct token *token)
 
 static clg_status unknown_option(const struct cli *cli, struct token *token)
 {
-    struct cli_nearest nearest;
-    size_t count;
+    const char *words[128];
+    size_t count, known = 0, room = sizeof words / sizeof *words;
     const clg_option *options = clg_config_options(&count);
     if (strncmp(token->text, "--", 2) == 0 && find(token, CLI_EVERY))
         return not_taken(cli, token);
-    cli_nearest_begin(&nearest, token->name);
     for (int i = 0; i < CLI_OWN_COUNT; i++)
         if (cli_own_options[i].commands & cli->command->bit)
-            cli_nearest_offer(&nearest, cli_own_options[i].name);
-    for (size_t i = 0; i < count; i++)
+            words[known++] = cli_own_options[i].name;
+    for (size_t i = 0; i < count && known < room; i++)
         if (cli_option_commands(&options[i]) & cli->command->bit)
-            cli_nearest_offer(&nearest, options[i].name);
-    if (nearest.best)
+            words[known++] = options[i].name;
+    const char *near = clg_nearest(token->name, words, known, sizeof *words);
+    if (near)
         return cli_fail(CLG_EUSAGE, "%s: unknown option %s: did you mean --%s?", cli->command->name,
-                        token->text, nearest.best);
+                        token->text, near);
     return cli_fail(CLG_EUSAGE, "%s: unknown option %s: see clgrad %s --help", cli->command->name,
                     token->text, cli->command->name);
 }
@@ -189,15 +189,16 @@ static int is_choice(const char *value, const char *words)
 
 static clg_status bad_choice(const char *name, const char *value, const char *choices)
 {
-    char words[128];
-    struct cli_nearest nearest;
-    snprintf(words, sizeof words, "%s", choices);
-    cli_nearest_begin(&nearest, value);
-    for (char *word = strtok(words, "|"); word; word = strtok(NULL, "|"))
-        cli_nearest_offer(&nearest, word);
-    if (nearest.best)
-        return cli_fail(CLG_EUSAGE, "--%s %s: did you mean %s? (one of %s)", name, value,
-                        nearest.best, choices);
+    char text[128];
+    const char *words[16];
+    size_t count = 0;
+    snprintf(text, sizeof text, "%s", choices);
+    for (char *word = strtok(text, "|"); word && count < 16; word = strtok(NULL, "|"))
+        words[count++] = word;
+    const char *near = clg_nearest(value, words, count, sizeof *words);
+    if (near)
+        return cli_fail(CLG_EUSAGE, "--%s %s: did you mean %s? (one of %s)", name, value, near,
+                        choices);
     return cli_fail(CLG_EUSAGE, "--%s %s: must be one of %s", name, value, choices);
 }
 

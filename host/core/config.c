@@ -4,7 +4,6 @@
 
 #include "core/file.h"
 #include "core/memory.h"
-#include "core/nearest.h"
 
 #include <assert.h>
 #include <ctype.h>

@@ -1,7 +1,6 @@
 /* CSV files as datasets: which column is the target, whether there is a header, and every cell
  * checked with file, line and column in the message.  Streams; what it keeps is the numbers. */
 #include "core/memory.h"
-#include "core/nearest.h"
 #include "data/read.h"
 
 #include <errno.h>

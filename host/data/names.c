@@ -2,7 +2,6 @@
  * and how a spec that is none of them is reported.  Opens no data file. */
 #define _GNU_SOURCE
 #include "core/memory.h"
-#include "core/nearest.h"
 #include "data/read.h"
 
 #include <dirent.h>

@@ -1,7 +1,6 @@
 /* From options and the shape of the data to the shape of a network: layers, activations, loss and
  * optimiser, the resolved options, the text form.  Draws and reads no weights. */
 #include "core/memory.h"
-#include "core/nearest.h"
 #include "net/net.h"
 
 #include <jansson.h>

@@ -2,7 +2,6 @@
  * picture).  Knows nothing of training. */
 #include "core/file.h"
 #include "core/memory.h"
-#include "core/nearest.h"
 #include "data/dataset.h"
 #include "net/net.h"
 

@@ -64,6 +64,11 @@ CLG_API const char *clg_last_error(void);
 /* CLG_VERSION of the library that is running. */
 CLG_API const char *clg_version(void);
 
+/* The one of count words that a mistyped text most likely meant, NULL where none is near.  stride: bytes
+ * from one word's pointer to the next, so that a table's column can be searched. */
+CLG_API const char *clg_nearest(const char *text, const char *const *words, size_t count,
+                                size_t stride);
+
 /* --------------------------------------------------------- configuration */
 
 /* A set of options by name, in the words of the command line: clg_config_set(c, "layers",

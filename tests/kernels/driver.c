@@ -1,6 +1,6 @@
 /* Runs every kernel once and more over awkward sizes, or one kernel with a planted bug, for a tool
  * that watches (check_oclgrind.sh).  Results are not looked at.
- * usage: kernel_driver all|race|uninitialized|bounds */
+ * usage: kernel_driver all|local|race|uninitialized|bounds */
 #include "device/launch.h"
 #include "ops/matmul.h"
 
@@ -110,12 +110,13 @@ static void run_layers(struct tensors *t, int B, int I, int O)
         TRY(ops->delta_bwd(device, &t->dx, &t->dz, &t->W, &t->x, B, I, O, (enum clg_act)act));
     }
     TRY(ops->grad(device, &t->dW, &t->db, &t->dz, &t->x, B, I, O));
-    for (int body = CLG_BODY_REGISTER; body <= CLG_BODY_LOCAL; body++) {
-        enum clg_matmul_body b = (enum clg_matmul_body)body;
-        TRY(clg_matmul_native_body(device, &t->y, &t->x, &t->W, B, O, I, CLG_NT, b));
-        TRY(clg_matmul_native_body(device, &t->dx, &t->dz, &t->W, B, I, O, CLG_NN, b));
-        TRY(clg_matmul_native_body(device, &t->dW, &t->dz, &t->x, O, I, B, CLG_TN, b));
-    }
+}
+
+static void run_products(struct tensors *t, int B, int I, int O)
+{
+    TRY(clg_matmul_native_body(device, &t->y, &t->x, &t->W, B, O, I, CLG_NT, CLG_BODY_LOCAL));
+    TRY(clg_matmul_native_body(device, &t->dx, &t->dz, &t->W, B, I, O, CLG_NN, CLG_BODY_LOCAL));
+    TRY(clg_matmul_native_body(device, &t->dW, &t->dz, &t->x, O, I, B, CLG_TN, CLG_BODY_LOCAL));
 }
 
 static void run_losses(struct tensors *t, int B, int O)
@@ -145,18 +146,25 @@ static void run_updates(struct tensors *t)
     }
 }
 
-static void run_all(void)
+/* Everything with the REGISTER products, or the LOCAL products alone, which cost a simulator much.
+ */
+static void run_sizes(int local_products)
 {
     static const int sizes[][3] = {{1, 1, 1},   {7, 16, 17},  {16, 17, 1},  {17, 33, 7},
                                    {33, 1, 16}, {33, 33, 33}, {16, 16, 16}, {1, 33, 17}};
+    device->local_is_dedicated = local_products;
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         const int B = sizes[i][0], I = sizes[i][1], O = sizes[i][2];
         struct tensors t;
         make(&t, B, I, O);
-        run_data(&t, B);
-        run_layers(&t, B, I, O);
-        run_losses(&t, B, O);
-        run_updates(&t);
+        if (local_products) {
+            run_products(&t, B, I, O);
+        } else {
+            run_data(&t, B);
+            run_layers(&t, B, I, O);
+            run_losses(&t, B, O);
+            run_updates(&t);
+        }
         TRY(clg_device_finish(device));
         release();
     }
@@ -196,13 +204,15 @@ static void run_planted(const char *bug)
 int main(int argc, char **argv)
 {
     if (argc != 2) {
-        fprintf(stderr, "usage: kernel_driver all|race|uninitialized|bounds\n");
+        fprintf(stderr, "usage: kernel_driver all|local|race|uninitialized|bounds\n");
         return 2;
     }
     TRY(clg_device_open(&device, NULL, NULL));
     printf("driver: on %s\n", clg_device_describe(device)->name);
     if (strcmp(argv[1], "all") == 0)
-        run_all();
+        run_sizes(0);
+    else if (strcmp(argv[1], "local") == 0)
+        run_sizes(1);
     else
         run_planted(argv[1]);
     clg_device_close(device);
