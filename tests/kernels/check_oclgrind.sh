@@ -1,8 +1,8 @@
 #!/bin/sh
-# Runs every kernel under Oclgrind with its checks for races, uninitialised values, bounds and wrong
-# calls.  Oclgrind exits with 0 whatever it found, so its log is what counts: empty for ours, and not
-# empty for each kernel with a planted bug.  Kernels with vectors are built without optimisation: what
-# LLVM makes of vectors confuses Oclgrind 21.10, up to a crash.
+# Runs every kernel under Oclgrind with its checks for races, uninitialised values, bounds and
+# wrong calls.  Oclgrind exits with 0 whatever it found, so its log is what counts: empty for ours,
+# and not empty for each kernel with a planted bug.  Kernels with vectors are built without
+# optimisation: what LLVM makes of vectors confuses Oclgrind 21.10, up to a crash.
 # usage: check_oclgrind.sh DRIVER
 set -u
 driver=$1

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Reads every kernel file with clang under every set of macros it is built with: errors, warnings and
-# silent promotions to double fail.  Proves on a planted file that a promotion is noticed.
+# Reads every kernel file with clang under every set of macros it is built with: errors, warnings
+# and silent promotions to double fail.  Proves on a planted file that a promotion is noticed.
 # usage: check_syntax.sh KERNELS_FOLDER
 set -u
 kernels=$1
@@ -20,7 +20,8 @@ read_file() {
     file=$1
     shift
     "$clang" -x cl -cl-std=CL1.2 -Xclang -finclude-default-header -fsyntax-only -Wall -Wextra \
-        -Wdouble-promotion -Werror -Wno-unused-parameter -include "$kernels/prelude.clh" "$@" "$file"
+        -Wdouble-promotion -Werror -Wno-unused-parameter \
+        -include "$kernels/prelude.clh" "$@" "$file"
 }
 
 failed=0
