@@ -165,6 +165,45 @@ START_TEST(the_reference_agrees_with_itself)
 }
 END_TEST
 
+/* What kernels/ treat specially and the sizes of the sets might miss. */
+struct reached {
+    int depth[3];     /* of the products: the deepest K */
+    int one_short[2]; /* output_fwd, loss_fwd: columns one short of a piece of 16 */
+    int half_a_piece; /* dense_fwd: W with whole tiles of 8 rows, not of 16 */
+};
+
+static void on_shape(void *user, const char *operation, const char *shape, int failed, double worst)
+{
+    static const char *const product[] = {"delta_bwd", "dense_fwd", "grad"};
+    struct reached *reached = user;
+    int B = 0, I = 0, O = 0;
+    ck_assert(!failed && worst == 0);
+    if (sscanf(shape, "B %d, I %d, O %d", &B, &I, &O) == 3) {
+        const int depth[3] = {O, I, B};
+        for (int i = 0; i < 3; i++)
+            if (strcmp(operation, product[i]) == 0 && depth[i] > reached->depth[i])
+                reached->depth[i] = depth[i];
+        reached->half_a_piece |= strcmp(operation, "dense_fwd") == 0 && O % 16 == 8;
+    } else if (sscanf(shape, "B %d, O %d", &B, &O) == 2) {
+        reached->one_short[0] |= strcmp(operation, "output_fwd") == 0 && O % 16 == 15;
+        reached->one_short[1] |= strcmp(operation, "loss_fwd") == 0 && O % 16 == 15;
+    }
+}
+
+/* A panel of the products is at most 2048 deep (host/ops/matmul_native.c). */
+START_TEST(the_quick_set_reaches_the_edges_of_kernels)
+{
+    struct reached reached = {{0}, {0}, 0};
+    clg_verify_options options = {.operations = 1, .user = &reached, .row = on_shape};
+    clg_verify_result result;
+    ck_ok(clg_verify_operations(&result, device, &options));
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_gt(reached.depth[i], 2048);
+    ck_assert(reached.one_short[0] && reached.one_short[1]);
+    ck_assert(reached.half_a_piece);
+}
+END_TEST
+
 START_TEST(verifying_nothing_is_refused)
 {
     clg_verify_options options = {0};
@@ -299,6 +338,7 @@ int main(void)
     tcase_add_test(comparison, bounds_of_products_are_the_guide_s);
     tcase_add_test(comparison, bounds_end_where_sums_may_overflow);
     tcase_add_test(operations, the_reference_agrees_with_itself);
+    tcase_add_test(operations, the_quick_set_reaches_the_edges_of_kernels);
     tcase_add_test(operations, verifying_nothing_is_refused);
     tcase_add_loop_test(operations, wrong_elements_are_noticed, 0, (int)spoil_count);
     tcase_add_loop_test(operations, writing_out_of_bounds_is_noticed, 0, (int)spoil_count);

@@ -77,23 +77,26 @@ static clg_status layer(struct clg_bench *bench, int B, int I, int O, enum clg_a
     return clg_bench_end(bench, grad(bench, B, I, O));
 }
 
-/* Every combination of sizes, then one long dimension at a time. */
+/* Every combination of sizes, then one long dimension at a time.  Both sets end with a matrix that
+ * fills its rows but not its columns of 16, and with products deeper than any panel of
+ * kernels/matmul.cl, each dimension being the depth of one of the three. */
 static clg_status layers(struct clg_bench *bench, enum clg_act act)
 {
     static const int size[] = {1, 7, 16, 17, 33, 129};
     static const int quick[][3] = {{1, 1, 1}, {7, 17, 33}, {33, 129, 16}, {16, 7, 1}};
-    if (!bench->full) {
-        for (size_t i = 0; i < COUNT(quick); i++)
-            CLG_TRY(layer(bench, quick[i][0], quick[i][1], quick[i][2], act));
-        return CLG_OK;
-    }
-    for (size_t i = 0; i < COUNT(size); i++)
+    static const int length[][3] = {{784, 17, 33}, {17, 784, 33}, {33, 17, 784}};
+    static const int edge[][3] = {{8, 15, 24}, {2100, 3, 5}, {3, 2100, 5}, {3, 5, 2100}};
+    for (size_t i = 0; i < COUNT(quick) && !bench->full; i++)
+        CLG_TRY(layer(bench, quick[i][0], quick[i][1], quick[i][2], act));
+    for (size_t i = 0; i < COUNT(size) && bench->full; i++)
         for (size_t j = 0; j < COUNT(size); j++)
             for (size_t k = 0; k < COUNT(size); k++)
                 CLG_TRY(layer(bench, size[i], size[j], size[k], act));
-    CLG_TRY(layer(bench, 784, 17, 33, act));
-    CLG_TRY(layer(bench, 17, 784, 33, act));
-    return layer(bench, 33, 17, 784, act);
+    for (size_t i = 0; i < COUNT(length) && bench->full; i++)
+        CLG_TRY(layer(bench, length[i][0], length[i][1], length[i][2], act));
+    for (size_t i = 0; i < COUNT(edge); i++)
+        CLG_TRY(layer(bench, edge[i][0], edge[i][1], edge[i][2], act));
+    return CLG_OK;
 }
 
 /* By our own kernels with each activation, and by CLBlast, where there is one, with none. */
@@ -205,9 +208,10 @@ static clg_status outputs_at(struct clg_bench *bench, int B, int O, enum clg_dra
 
 static clg_status outputs_and_losses(struct clg_bench *bench)
 {
-    static const int full[][2] = {{1, 1},   {7, 1},   {1, 2},  {33, 2},   {17, 7},   {7, 10},
-                                  {16, 16}, {33, 17}, {7, 33}, {129, 10}, {17, 129}, {3, 784}};
-    static const int quick[][2] = {{7, 1}, {17, 10}, {3, 33}};
+    static const int full[][2] = {{1, 1},    {7, 1},   {1, 2},   {33, 2}, {17, 7},
+                                  {7, 10},   {16, 16}, {33, 17}, {7, 33}, {129, 10},
+                                  {17, 129}, {3, 784}, {5, 15}};
+    static const int quick[][2] = {{7, 1}, {17, 10}, {5, 15}, {3, 33}};
     size_t count = bench->full ? COUNT(full) : COUNT(quick);
     for (size_t i = 0; i < count; i++) {
         const int *shape = bench->full ? full[i] : quick[i];
@@ -329,9 +333,9 @@ static clg_status updates_at(struct clg_bench *bench, size_t n, size_t n_weights
 
 static clg_status updates(struct clg_bench *bench)
 {
-    static const size_t full[][2] = {{1, 1},   {1, 0},     {7, 3},     {16, 16},    {17, 16},
-                                     {33, 17}, {129, 128}, {784, 400}, {4099, 4096}};
-    static const size_t quick[][2] = {{7, 3}, {1000, 777}};
+    static const size_t full[][2] = {{1, 1},   {1, 0},     {7, 3},     {16, 16},     {17, 16},
+                                     {33, 17}, {129, 128}, {784, 400}, {4099, 4096}, {33, 15}};
+    static const size_t quick[][2] = {{33, 15}, {1000, 777}};
     size_t count = bench->full ? COUNT(full) : COUNT(quick);
     for (size_t i = 0; i < count; i++) {
         const size_t *shape = bench->full ? full[i] : quick[i];
