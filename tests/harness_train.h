@@ -4,8 +4,8 @@
 
 #include "harness.h"
 
-/* rows of `features` numbers in 0..1 that belong to `classes` blobs; class = row % classes, moved by
- * noise.  The caller destroys it. */
+/* rows of `features` numbers in 0..1 that belong to `classes` blobs; class = row % classes, moved
+ * by noise.  The caller destroys it. */
 clg_dataset *harness_blobs(size_t rows, size_t features, int classes, uint64_t seed);
 
 /* A configuration from "key", "value" pairs, ended by NULL. */

@@ -10,6 +10,7 @@
 #include <string.h>
 
 const struct clg_kernel_source clg_kernel_sources[] = {
+    {"prelude", ""},
     {"spin", "kernel void spin(global int *out, uint rounds)\n"
              "{\n"
              "    uint x = 1;\n"

@@ -111,6 +111,7 @@ END_TEST
 struct watch {
     int calls, stop_after;
     clg_progress last;
+    char said[256]; /* the first line of the log */
 };
 
 static int stop(void *user)
@@ -124,12 +125,20 @@ static void remember(void *user, const clg_progress *progress)
     ((struct watch *)user)->last = *progress;
 }
 
+static void keep_first(void *user, const char *line)
+{
+    struct watch *watch = user;
+    if (!*watch->said)
+        snprintf(watch->said, sizeof watch->said, "%s", line);
+}
+
 START_TEST(training_stops_when_asked)
 {
     clg_dataset *data = harness_blobs(640, 8, 3, 4);
     clg_config *config = harness_config("layers", "16", "epochs", "1000", NULL);
     struct watch watch = {.stop_after = 37};
-    clg_train_hooks hooks = {.user = &watch, .progress = remember, .should_stop = stop};
+    clg_train_hooks hooks = {
+        .user = &watch, .progress = remember, .should_stop = stop, .log = keep_first};
     clg_net *net = NULL;
     clg_train_result result;
     clg_run *run = NULL;
@@ -140,6 +149,8 @@ START_TEST(training_stops_when_asked)
     ck_fails(clg_train(&result, net, device, data, NULL, run, &hooks), CLG_ECANCELLED,
              "interrupted at epoch 4, step 37");
     clg_run_close(run);
+    ck_assert_ptr_nonnull(strstr(watch.said, "plan plain"));
+    ck_assert_ptr_nonnull(strstr(watch.said, "matrix products: native"));
     ck_assert_int_eq(watch.last.epoch, 3);
     ck_assert_uint_eq(result.steps, 37);
     snprintf(path, sizeof path, "%s/last.safetensors", folder);
@@ -263,8 +274,8 @@ START_TEST(single_steps_are_the_loops_steps)
     for (int i = 0; i < ROWS; i++)
         labels[i] = i % 3;
     ck_ok(clg_dataset_from_arrays(&data, x, ROWS, IN, labels, 3, NULL, 0));
-    clg_config *config = harness_config("layers", "5:sigmoid", "batch", "full", "no-shuffle", "true",
-                                        "steps", "3", "l2", "0.01", NULL);
+    clg_config *config = harness_config("layers", "5:sigmoid", "batch", "full", "no-shuffle",
+                                        "true", "steps", "3", "l2", "0.01", NULL);
     struct trained t = train(device, config, data, NULL, NULL);
     clg_net *net = NULL;
     clg_engine *engine = NULL;

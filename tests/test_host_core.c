@@ -131,10 +131,11 @@ START_TEST(options_are_checked)
     ck_ok(clg_config_set(config, "normalize", "range:-1:1"));
     static const char *const bad[][3] = {
         {"layer", "3", "did you mean layers"}, {"lr", "0", "--lr 0"},
+        {"lr", "1e300", "above 0, up to 1e+30"},{"l2", "1e31", "from 0 to 1e+30"},
         {"lr", "nan", "--lr nan"},             {"lr", "1e400", "--lr"},
         {"lr", "", "--lr"},                    {"lr", " 1", "--lr"},
         {"batch", "0", "--batch 0"},           {"batch", "1.5", "--batch"},
-        {"batch", "2147483648", "--batch"},    {"opt", "adm", "did you mean adam"},
+        {"batch", "2147483648", "from 1 to 2147483647"}, {"opt", "adm", "did you mean adam"},
         {"init", "normal", "did you mean normal:S"},  {"init", "normal:x", "did you mean normal:S"},
         {"normalize", "range:1", "must be one"},{"epochs", "-1", "--epochs -1"},
         {"save-every", "0s", "--save-every"},  {"no-shuffle", "maybe", "true|false"},
@@ -217,6 +218,7 @@ START_TEST(a_file_appears_whole_or_not_at_all)
     ck_assert_int_eq(stat(path, &status), 0);
     ck_assert_int_eq(status.st_mode & 0777, 0640);
     ck_fails(clg_file_read(&text, &size, path, 3), CLG_EDATA, "larger than the 3 bytes");
+    ck_fails(clg_file_read(&text, &size, "/", 3), CLG_EDATA, "/: is a folder, not a file");
     ck_fails(clg_file_write("/nonexistent/x", "", 0), CLG_EIO, "/nonexistent/x");
 }
 END_TEST

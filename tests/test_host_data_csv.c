@@ -114,19 +114,25 @@ START_TEST(where_the_target_is)
 {
     static const struct {
         const char *text, *column;
-        size_t target;
+        double feature[2]; /* of the first row */
         const char *first;
-    } cases[] = {{"a,b,c\n1,2,x\n1,3,y\n", "-1", 2, "x"}, {"a,b,c\n1,2,x\n1,3,y\n", "2", 2, "x"},
-                 {"a,b,c\n1,2,x\n1,3,y\n", "c", 2, "x"},  {"a,b,c\n1,2,3\n1,3,4\n", "0", 0, "0"},
-                 {"a,b,c\n1,2,3\n1,3,4\n", "-3", 0, "0"}, {"a,b,c\n1,2,3\n1,3,4\n", "a", 0, "0"},
-                 {"1,2,c\n1,2,x\n1,3,y\n", "c", 2, "x"}}; /* named, so the first row is names */
+    } cases[] = {{"a,b,c\n1,2,x\n1,3,y\n", "-1", {1, 2}, "x"},
+                 {"a,b,c\n1,2,x\n1,3,y\n", "2", {1, 2}, "x"},
+                 {"a,b,c\n1,2,x\n1,3,y\n", "c", {1, 2}, "x"},
+                 {"a,b,c\n1,2,3\n1,3,4\n", "0", {2, 3}, "0"},
+                 {"a,b,c\n1,2,3\n1,3,4\n", "-3", {2, 3}, "0"},
+                 {"a,b,c\n1,2,3\n1,3,4\n", "a", {2, 3}, "0"},
+                 /* named, so the first row is names */
+                 {"1,2,c\n1,2,x\n1,3,y\n", "c", {1, 2}, "x"}};
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {
         struct clg_dataset *data;
         ck_ok(load(&data, cases[k].text, "label-col", cases[k].column));
         ck_assert_uint_eq(data->rows, 2);
         ck_assert_int_eq(data->classes, 2);
         ck_assert_str_eq(clg_dataset_class_name(data, 0), cases[k].first);
-        ck_assert_uint_eq(data->target_index, cases[k].target);
+        double row[2];
+        clg_dataset_row(row, data, 0);
+        ck_assert_mem_eq(row, cases[k].feature, sizeof row);
         clg_dataset_destroy(data);
     }
 }
@@ -255,25 +261,45 @@ START_TEST(long_lines_and_many_rows)
 }
 END_TEST
 
-START_TEST(target_becomes_a_feature_again)
+/* What is read for a network of two inputs: the features, and nothing of the targets. */
+static void expect_inputs(const char *spec, const char *column)
 {
-    struct clg_dataset *data;
-    ck_ok(load(&data, "a,b,c\n1,2,3\n4,5,6\n", "label-col", "1"));
-    ck_assert_int_eq(data->classes, 6);
-    ck_ok(clg_dataset_unsplit_target(data));
-    expect(data, (double[]){1, 2, 3, 4, 5, 6}, 2, 3);
+    clg_config *config;
+    clg_dataset *data;
+    ck_ok(clg_config_create(&config));
+    ck_ok(clg_config_set(config, "label-col", column));
+    ck_ok(clg_dataset_load_inputs(&data, spec, CLG_PART_ALL, config, 2));
+    expect(data, (double[]){1, 2, 4, 5}, 2, 2);
     ck_assert_ptr_null(data->labels);
+    ck_assert_ptr_null(data->values);
     ck_assert_int_eq(clg_dataset_describe(data).classes, 0);
-    ck_fails(clg_dataset_unsplit_target(data), CLG_EDATA, "no feature");
     clg_dataset_destroy(data);
-    ck_ok(load(&data, "1,2,x\n4,5,y\n", NULL, NULL));
-    ck_fails(clg_dataset_unsplit_target(data), CLG_EDATA, "column 2 holds no numbers");
-    ck_assert_uint_eq(data->features, 2);
-    clg_dataset_destroy(data);
-    ck_ok(load(&data, "a\n1\n4\n", NULL, NULL)); /* one column: nothing to split */
-    expect(data, (double[]){1, 4}, 2, 1);
+    clg_config_destroy(config);
+}
+
+START_TEST(inputs_are_read_without_targets)
+{
+    static const struct {
+        const char *text, *column;
+    } cases[] = {{"a,b\n1,2\n4,5\n", "-1"},        {"a,b\n1,2\n4,5\n", "kind"},
+                 {"1,2,x\n4,5,y\n", "-1"},         {"1,2,\n4,5,\n", "-1"},
+                 {"1,2,0.5\n4,5,nan\n", "-1"},     {"a,kind,b\n1,x,2\n4,,5\n", "kind"},
+                 {"kind,a,b\n,1,2\n7,4,5\n", "0"}, {"x,1,2\ny,4,5\n", "-3"}};
+    char spec[8300];
+    clg_dataset *data;
+    for (size_t k = 0; k < sizeof cases / sizeof *cases; k++)
+        expect_inputs(files_text("in.csv", cases[k].text), cases[k].column);
+    snprintf(spec, sizeof spec, "%s,%s", files_text("in.csv", "1,2\n4,5\n"),
+             files_text("bad.csv", "\"\n"));
+    expect_inputs(spec, "-1"); /* the targets are not even opened */
+    ck_ok(clg_dataset_load_inputs(&data, "xor", CLG_PART_ALL, NULL, 2));
     ck_assert_ptr_null(data->labels);
     clg_dataset_destroy(data);
+    ck_fails(
+        clg_dataset_load_inputs(&data, files_text("in.csv", "1,2,3,4\n"), CLG_PART_ALL, NULL, 2),
+        CLG_EDATA, "in.csv: has 4 columns, and the network takes 2 features");
+    ck_fails(clg_dataset_load_inputs(&data, files_text("in.csv", "1,x\n"), CLG_PART_ALL, NULL, 2),
+             CLG_EDATA, "in.csv"); /* a feature is no target */
 }
 END_TEST
 
@@ -349,7 +375,7 @@ int main(void)
     tcase_add_test(cases, label_column_must_exist);
     tcase_add_test(cases, byte_zero_is_refused);
     tcase_add_test(cases, long_lines_and_many_rows);
-    tcase_add_test(cases, target_becomes_a_feature_again);
+    tcase_add_test(cases, inputs_are_read_without_targets);
     tcase_add_test(cases, features_and_targets_in_two_files);
     tcase_add_test(cases, classes_follow_the_network);
     suite_add_tcase(suite, cases);

@@ -134,6 +134,7 @@ START_TEST(refuses_sizes)
 {
     refused(PLAIN, 0, 2, 0, "0 features");
     refused(PLAIN, (size_t)1 << 31, 2, 0, "2147483648 features");
+    refused(PLAIN, 2147483646, 0, 1, "a network takes 1 to 2147483135");
     refused(PLAIN, 2, 0, (size_t)1 << 30, "1073741824 outputs");
     refused(CONFIG("layers=46341"), 46341, 2, 0, "more than 2147483647 parameters");
     refused(CONFIG("layers=30000,30000,30000,30000"), 2, 2, 0, "parameters by layer 3");

@@ -97,10 +97,7 @@ static void fill(struct line *line, const struct cli_progress *progress)
 {
     const clg_progress *now = &progress->last;
     memset(line, 0, sizeof *line);
-    if (now->epochs > 0)
-        put(line, EPOCH, "epoch %d/%d", now->epoch, now->epochs);
-    else
-        put(line, EPOCH, "epoch %d", now->epoch);
+    put(line, EPOCH, "epoch %d/%d", now->epoch, now->epochs);
     put(line, STEP, "%llu/%llu", (unsigned long long)now->step, (unsigned long long)now->steps);
     if (isfinite(now->loss))
         put(line, LOSS, "loss %.4g", now->loss);

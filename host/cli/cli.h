@@ -42,7 +42,7 @@ enum {
     X(FULL, "full", 0, NULL, "false", CLI_VERIFY, "every operation over all awkward shapes")       \
     X(STEPS, "steps", 0, "N", "10", CLI_VERIFY, "steps of training compared in lockstep")          \
     X(CONFIG, "config", 0, "FILE.ini", "", CLI_EVERY,                                              \
-      "take options from a file; the command line goes before it")                                 \
+      "options from a file; those on the command line count more")                                 \
     X(PROGRESS, "progress", 0, "auto|plain|json|none", "auto", CLI_EVERY,                          \
       "how progress is shown; auto: one redrawn line on a terminal, else plain")                   \
     X(COLOR, "color", 0, "auto|never|always", "auto", CLI_EVERY, "colours on the terminal")        \
@@ -86,7 +86,7 @@ struct cli_command {
 extern const struct cli_command cli_commands[];
 extern const size_t cli_command_count;
 
-/* ----------------------------------------------------------- options.c, help.c, nearest.c */
+/* ----------------------------------------------------------- options.c, help.c */
 
 /* Reads the arguments behind the command; --config is applied before the other options. */
 clg_status cli_parse(struct cli *cli, int argc, char **argv);
@@ -164,9 +164,6 @@ void cli_training_clear(struct cli_training *training);
 /* A model and its data, for eval, predict and verify: --model, --data (its test part where it has
  * one; the training part for verify).  What the model says of its targets holds for the data. */
 clg_status cli_model_load(clg_net **net, clg_dataset **data, const struct cli *cli, clg_part part);
-
-/* CLG_EDATA where data cannot be of use to net: its number of features, or of classes. */
-clg_status cli_check_fit(const clg_net *net, const clg_dataset *data, const char *source);
 
 /* ------------------------------------------------------------------- commands */
 

@@ -101,7 +101,7 @@ clg_status cli_cmd_eval(struct cli *cli)
     clg_evaluation evaluation = {0};
     clg_status status;
     CLI_TRY(cli_model_load(&net, &data, cli, CLG_PART_TEST));
-    CLI_TRY_DONE(cli_check_fit(net, data, cli_get(cli, CLI_DATA)));
+    CLI_TRY_DONE(clg_net_check_data(net, data));
     CLI_TRY_DONE(cli_open_device(cli, &device));
     CLI_TRY_DONE(clg_evaluate(&evaluation, net, device, data));
     status = cli_switch(cli, CLI_JSON)

@@ -30,36 +30,9 @@ static void on_log(void *user, const char *line)
     struct watch *watch = user;
     if (!cli_switch(watch->cli, CLI_VERBOSE))
         return;
+    cli_announce(watch->cli);
     cli_progress_hide(&watch->progress);
     cli_say(watch->cli, "%s", line);
-}
-
-/* The options in effect: those of the network as it resolved them, and the command line's for what
- * a network does not keep. */
-static clg_status effective_config(clg_config **out, const clg_net *net, const clg_config *given)
-{
-    size_t count;
-    const clg_option *options = clg_config_options(&count);
-    clg_status status = clg_config_copy(out, clg_net_config(net));
-    for (size_t i = 0; i < count && status == CLG_OK; i++) {
-        const char *name = options[i].name;
-        if (clg_config_is_set(given, name) && !clg_config_is_set(*out, name))
-            status = clg_config_set(*out, name, clg_config_get(given, name));
-    }
-    if (status != CLG_OK) {
-        clg_config_destroy(*out);
-        *out = NULL;
-    }
-    return status;
-}
-
-static clg_status open_run(clg_run **out, const clg_net *net, const clg_config *given)
-{
-    clg_config *config = NULL;
-    CLI_TRY(effective_config(&config, net, given));
-    clg_status status = clg_run_open(out, clg_config_get(given, "out"), config);
-    clg_config_destroy(config);
-    return status;
 }
 
 /* Training under the hooks; the first Ctrl-C saves and stops, the second ends the program. */
@@ -153,7 +126,8 @@ clg_status cli_cmd_train(struct cli *cli)
     clg_status status;
     CLI_TRY(check_options(cli->config));
     CLI_TRY(cli_training_load(&training, cli->config));
-    CLI_TRY_DONE(open_run(&run, training.net, cli->config));
+    CLI_TRY_DONE(
+        clg_run_open(&run, clg_config_get(cli->config, "out"), clg_net_config(training.net)));
     CLI_TRY_DONE(cli_open_device(cli, &device));
     CLI_TRY_DONE(train(&result, cli, &training, device, run));
     status = report(cli, &training, device, &result);

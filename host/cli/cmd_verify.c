@@ -122,7 +122,7 @@ static clg_status load(struct cli_training *training, const struct cli *cli)
     if (!model)
         return CLG_OK;
     CLI_TRY(cli_model_load(&training->net, &training->data, cli, CLG_PART_TRAIN));
-    clg_status status = cli_check_fit(training->net, training->data, cli_get(cli, CLI_DATA));
+    clg_status status = clg_net_check_data(training->net, training->data);
     if (status != CLG_OK)
         cli_training_clear(training);
     return status;
@@ -147,6 +147,8 @@ clg_status cli_cmd_verify(struct cli *cli)
     if (status != CLG_OK && status != CLG_EMISMATCH)
         goto done;
     cli_announce(cli);
+    if (strcmp(clg_device_describe(device)->type, "reference") == 0)
+        cli_say(cli, "the reference was compared with itself: this says nothing of a device");
     clg_status printed = cli_switch(cli, CLI_JSON)
                              ? print_json(&report, &result, status == CLG_OK)
                              : print_table(&report, &result, status == CLG_OK);

@@ -83,12 +83,8 @@ static void draw(struct cli_progress *progress)
 
 static void print_plain(const clg_progress *now)
 {
-    if (now->epochs > 0)
-        fprintf(stderr, "epoch %d/%d", now->epoch, now->epochs);
-    else
-        fprintf(stderr, "epoch %d", now->epoch);
-    fprintf(stderr, "  step %llu/%llu", (unsigned long long)now->step,
-            (unsigned long long)now->steps);
+    fprintf(stderr, "epoch %d/%d  step %llu/%llu", now->epoch, now->epochs,
+            (unsigned long long)now->step, (unsigned long long)now->steps);
     if (isfinite(now->loss))
         fprintf(stderr, "  loss %.6g", now->loss);
     if (isfinite(now->accuracy))

@@ -14,21 +14,6 @@ void cli_training_clear(struct cli_training *training)
     memset(training, 0, sizeof *training);
 }
 
-clg_status cli_check_fit(const clg_net *net, const clg_dataset *data, const char *source)
-{
-    int inputs = 0, outputs = 0;
-    clg_dataset_info info = clg_dataset_describe(data);
-    CLI_TRY(clg_net_layer(net, 0, &inputs, NULL, NULL));
-    CLI_TRY(clg_net_layer(net, clg_net_layers(net) - 1, NULL, &outputs, NULL));
-    if (info.features != (size_t)inputs)
-        return cli_fail(CLG_EDATA, "%s: has %zu features and the network takes %d", source,
-                        info.features, inputs);
-    if (info.outputs && info.outputs != (size_t)outputs)
-        return cli_fail(CLG_EDATA, "%s: has %zu target values a row and the network gives %d",
-                        source, info.outputs, outputs);
-    return CLG_OK;
-}
-
 /* Whether spec itself says which part it means. */
 static int names_part(const char *spec)
 {
@@ -78,10 +63,11 @@ clg_status cli_training_load(struct cli_training *training, const clg_config *co
     CLI_TRY_DONE(clg_net_create(&training->net, config, training->data));
     if (*from)
         CLI_TRY_DONE(clg_net_init_from(training->net, from));
+    CLI_TRY_DONE(clg_net_check_data(training->net, training->data));
     if (training->val)
-        CLI_TRY_DONE(cli_check_fit(training->net, training->val, "validation data"));
+        CLI_TRY_DONE(clg_net_check_data(training->net, training->val));
     if (training->test)
-        CLI_TRY_DONE(cli_check_fit(training->net, training->test, "test data"));
+        CLI_TRY_DONE(clg_net_check_data(training->net, training->test));
 done:
     if (status != CLG_OK)
         cli_training_clear(training);

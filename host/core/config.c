@@ -4,10 +4,10 @@
 
 #include "core/file.h"
 #include "core/memory.h"
+#include "core/text.h"
 
 #include <assert.h>
 #include <ctype.h>
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -152,30 +152,20 @@ static size_t find(const char *key)
     return i;
 }
 
-/* A finite number that fills text. */
-static int read_number(double *out, const char *text)
-{
-    char *end = NULL;
-    errno = 0;
-    *out = strtod(text, &end);
-    return end != text && *end == '\0' && isfinite(*out) && !isspace((unsigned char)text[0]);
-}
-
 static clg_status bad_number(const char *key, const char *value, const struct check *check)
 {
     const char *what = check->kind == INTEGER ? "a whole number" : "a number";
     if (check->kind == POSITIVE)
-        return clg_fail(CLG_EUSAGE, "--%s %s: not a number above 0", key, value);
-    if (check->high >= INT_HIGH)
-        return clg_fail(CLG_EUSAGE, "--%s %s: not %s from %g on", key, value, what, check->low);
-    return clg_fail(CLG_EUSAGE, "--%s %s: not %s from %g to %g", key, value, what, check->low,
+        return clg_fail(CLG_EUSAGE, "--%s %s: not a number above 0, up to %.16g", key, value,
+                        check->high);
+    return clg_fail(CLG_EUSAGE, "--%s %s: not %s from %.16g to %.16g", key, value, what, check->low,
                     check->high);
 }
 
 static clg_status check_number(const char *key, const char *value, const struct check *check)
 {
     double number;
-    if (!read_number(&number, value) || number < check->low || number > check->high ||
+    if (!clg_read_number(&number, value) || !(number >= check->low && number <= check->high) ||
         (check->kind == POSITIVE && number <= 0) ||
         (check->kind == INTEGER && number != floor(number)))
         return bad_number(key, value, check);
@@ -194,11 +184,10 @@ static int matches(const char *value, const char *word, size_t length)
     for (size_t i = head; i < length; i++) {
         if (word[i] != ':')
             continue;
-        char *end = NULL;
-        if (*rest != ':' || isspace((unsigned char)rest[1]) || !isfinite(strtod(rest + 1, &end)) ||
-            end == rest + 1)
+        double number;
+        rest = *rest == ':' ? clg_read_number_at(&number, rest + 1) : NULL;
+        if (!rest)
             return 0;
-        rest = end;
     }
     return *rest == '\0';
 }
@@ -241,8 +230,8 @@ static clg_status check_value(size_t i, const char *value)
     const char *key = options[i].name;
     const struct check *check = &checks[i];
     struct check whole = {INTEGER, 1, check->kind == BATCH ? INT_HIGH : COUNT_HIGH, 0};
+    const char *rest;
     double number;
-    char *end = NULL;
     for (const char *c = value; *c; c++)
         if (iscntrl((unsigned char)*c))
             return clg_fail(CLG_EUSAGE, "--%s: its value holds a control character", key);
@@ -260,8 +249,8 @@ static clg_status check_value(size_t i, const char *value)
     case BATCH:
         return strcmp(value, "full") == 0 ? CLG_OK : check_number(key, value, &whole);
     case PERIOD:
-        number = strtod(value, &end);
-        if (end != value && strcmp(end, "s") == 0 && isfinite(number) && number > 0)
+        rest = clg_read_number_at(&number, value);
+        if (rest && strcmp(rest, "s") == 0 && number > 0)
             return CLG_OK;
         return check_number(key, value, &whole);
     }
@@ -306,8 +295,9 @@ int clg_config_is_set(const clg_config *config, const char *key)
 double clg_config_number(const clg_config *config, const char *key)
 {
     const char *text = clg_config_get(config, key);
+    double number = 0;
     assert(text);
-    return strtod(text, NULL);
+    return clg_read_number(&number, text) ? number : 0;
 }
 
 int64_t clg_config_integer(const clg_config *config, const char *key)
@@ -432,12 +422,12 @@ clg_status clg_config_parse_model_text(clg_config *config, const char *text, con
 {
     char *copy;
     CLG_TRY(clg_text_copy(&copy, text));
-    clg_status status = read_lines(config, copy, strlen(copy), path);
+    clg_status status = read_lines(config, copy, strlen(copy), "clgrad.config");
     free(copy);
     if (status == CLG_EUSAGE) {
         char detail[512];
         snprintf(detail, sizeof detail, "%s", clg_last_error());
-        return clg_fail(CLG_EDATA, "%s: clgrad.config: %s", path, detail);
+        return clg_fail(CLG_EDATA, "%s: %s", path, detail);
     }
     return status;
 }

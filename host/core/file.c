@@ -78,20 +78,47 @@ done:
     return CLG_OK;
 }
 
-clg_status clg_writer_put(struct clg_writer *writer, const void *data, size_t size)
+clg_status clg_write_all(int fd, const char *name, const void *data, size_t size)
 {
     const char *bytes = data;
     while (size > 0) {
-        ssize_t written = write(writer->fd, bytes, size);
+        ssize_t written = write(fd, bytes, size);
         if (written < 0 && errno == EINTR)
             continue;
         if (written <= 0)
-            return clg_fail(CLG_EIO, "%s: cannot be written: %s", writer->path,
+            return clg_fail(CLG_EIO, "%s: cannot be written: %s", name,
                             written < 0 ? strerror(errno) : "nothing was taken");
         bytes += written;
         size -= (size_t)written;
     }
     return CLG_OK;
+}
+
+clg_status clg_folder_make(const char *folder, unsigned mode)
+{
+    char *path;
+    clg_status status = CLG_OK;
+    if (!*folder)
+        return clg_fail(CLG_EIO, "a folder to make has no name");
+    CLG_TRY(clg_text_copy(&path, folder));
+    for (char *at = path + 1; status == CLG_OK; at++) {
+        char held = *at;
+        if (held != '/' && held != '\0')
+            continue;
+        *at = '\0';
+        if (mkdir(path, mode) != 0 && errno != EEXIST)
+            status = clg_fail(CLG_EIO, "%s: cannot be made: %s", path, strerror(errno));
+        *at = held;
+        if (held == '\0')
+            break;
+    }
+    free(path);
+    return status;
+}
+
+clg_status clg_writer_put(struct clg_writer *writer, const void *data, size_t size)
+{
+    return clg_write_all(writer->fd, writer->path, data, size);
 }
 
 /* fsync that survives signals. */
@@ -171,7 +198,9 @@ clg_status clg_file_read(char **data, size_t *size, const char *path, size_t lim
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0) {
-            status = clg_fail(CLG_EIO, "%s: read: %s", path, strerror(errno));
+            status = errno == EISDIR
+                         ? clg_fail(CLG_EDATA, "%s: is a folder, not a file", path)
+                         : clg_fail(CLG_EIO, "%s: read: %s", path, strerror(errno));
             goto done;
         }
         if (got == 0)

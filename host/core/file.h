@@ -6,7 +6,7 @@
 
 /* A file that appears under its name only when it is complete: written beside it as
  * .NAME.XXXXXX.tmp, fsynced, renamed, and the folder fsynced.  A file that exists already keeps its
- * permission bits.  Short writes and EINTR are repeated. */
+ * permission bits. */
 struct clg_writer;
 clg_status clg_writer_open(struct clg_writer **out, const char *path);
 clg_status clg_writer_put(struct clg_writer *writer, const void *data, size_t size);
@@ -14,6 +14,12 @@ clg_status clg_writer_put(struct clg_writer *writer, const void *data, size_t si
 clg_status clg_writer_commit(struct clg_writer *writer);
 /* Gives the file up; accepts NULL. */
 void clg_writer_abandon(struct clg_writer *writer);
+
+/* Writes all of data to fd, which messages call name; short writes and EINTR are repeated. */
+clg_status clg_write_all(int fd, const char *name, const void *data, size_t size);
+
+/* Makes folder and the folders above it where they are missing, with these permission bits. */
+clg_status clg_folder_make(const char *folder, unsigned mode);
 
 /* All of that for one block of bytes. */
 clg_status clg_file_write(const char *path, const void *data, size_t size);

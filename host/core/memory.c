@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "core/memory.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,17 +40,30 @@ int clg_fits_int(size_t value)
     return value <= (size_t)INT_MAX;
 }
 
-size_t clg_host_limit(void)
+clg_status clg_bytes_from_environment(uint64_t *bytes, const char *variable)
 {
-    const char *text = getenv("CLGRAD_HOST_LIMIT");
-    if (text && *text) {
-        char *end = NULL;
-        unsigned long long limit = strtoull(text, &end, 10);
-        if (end != text && *end == '\0' && limit > 0)
-            return (size_t)limit;
-    }
+    const char *text = getenv(variable);
+    char *end = NULL;
+    *bytes = 0;
+    if (!text || !*text)
+        return CLG_OK;
+    errno = 0;
+    *bytes = strtoull(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end != '\0' || errno != 0 || *bytes == 0)
+        return clg_fail(CLG_EUSAGE, "%s=%s: not a number of bytes from 1", variable, text);
+    return CLG_OK;
+}
+
+clg_status clg_host_limit(size_t *bytes)
+{
+    uint64_t stated;
+    CLG_TRY(clg_bytes_from_environment(&stated, "CLGRAD_HOST_LIMIT"));
     long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
-    if (pages <= 0 || page <= 0)
-        return (size_t)1 << 30;
-    return (size_t)pages / 4 * 3 * (size_t)page;
+    if (stated)
+        *bytes = stated < SIZE_MAX ? (size_t)stated : SIZE_MAX;
+    else if (pages <= 0 || page <= 0)
+        *bytes = (size_t)1 << 30;
+    else
+        *bytes = (size_t)pages / 4 * 3 * (size_t)page;
+    return CLG_OK;
 }

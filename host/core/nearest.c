@@ -1,5 +1,5 @@
-/* The known word that a mistyped one most likely meant: edit distance with neighbours swapped counted
- * once, and a word that continues or abbreviates the other counted as near. */
+/* The known word that a mistyped one most likely meant: edit distance with neighbours swapped
+ * counted once, and a word that continues or abbreviates the other counted as near. */
 #include "core/status.h"
 
 #include <string.h>

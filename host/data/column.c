@@ -150,7 +150,5 @@ clg_status clg_column_finish(struct clg_column *column, struct clg_dataset *data
         memcpy(data->values, column->number, column->rows * sizeof *data->values);
         data->outputs = 1;
     }
-    data->target_column = column->number;
-    column->number = NULL;
     return CLG_OK;
 }

@@ -15,6 +15,7 @@ struct reading {
     struct clg_records records;
     const char *path;
     enum clg_csv_role role;
+    size_t partner;         /* as clg_csv_read has it */
     size_t columns, target; /* target: its column, or NO_COLUMN */
     uint64_t shape_line;    /* the line that set the number of columns */
     char **name;            /* (columns) of the header, NULL where there is none */
@@ -71,14 +72,29 @@ static clg_status unknown_column(const struct reading *r, const char *name)
                     near ? "?" : "");
 }
 
+/* Whether a file of inputs has a target column beside them. */
+static clg_status check_inputs(const struct reading *r, int *has_target)
+{
+    *has_target = r->columns == r->partner + 1;
+    if (r->columns == r->partner || *has_target)
+        return CLG_OK;
+    return clg_fail(CLG_EDATA,
+                    "%s: has %zu columns, and the network takes %zu features, with or without a "
+                    "target column beside them",
+                    r->path, r->columns, r->partner);
+}
+
 /* Finds the target in the first record; *named 1 where it was found by its name. */
 static clg_status find_target(struct reading *r, const clg_config *config, int *named)
 {
     const char *text = clg_config_get(config, "label-col");
     long index, columns = (long)r->columns;
+    int wanted = r->role == CLG_CSV_BOTH;
     *named = 0;
     r->target = NO_COLUMN;
-    if (r->role != CLG_CSV_BOTH || (r->columns == 1 && !clg_config_is_set(config, "label-col")))
+    if (r->role == CLG_CSV_INPUTS)
+        CLG_TRY(check_inputs(r, &wanted));
+    if (!wanted || (r->columns == 1 && !clg_config_is_set(config, "label-col")))
         return CLG_OK;
     if (as_index(&index, text)) {
         if (index >= columns || index < -columns)
@@ -147,6 +163,8 @@ static clg_status add_row(struct reading *r)
     CLG_TRY(make_room(r));
     for (size_t j = 0; j < r->columns; j++) {
         struct clg_spot here = spot(r, j);
+        if (j == r->target && r->role == CLG_CSV_INPUTS)
+            continue;
         if (j == r->target)
             CLG_TRY(clg_column_add(&r->column, clg_records_field(&r->records, j), &here));
         else
@@ -214,7 +232,7 @@ static void drop_first(struct clg_dataset *data)
         data->labels[i] = data->labels[i + 1] - 1;
 }
 
-static clg_status finish(struct clg_dataset **out, struct reading *r, size_t partner_rows)
+static clg_status finish(struct clg_dataset **out, struct reading *r)
 {
     struct clg_dataset *data = NULL;
     clg_status status = CLG_OK;
@@ -224,11 +242,9 @@ static clg_status finish(struct clg_dataset **out, struct reading *r, size_t par
     data->features = r->features;
     data->storage = CLG_DOUBLES;
     data->is_csv = 1;
-    if (r->target != NO_COLUMN) {
+    if (r->target != NO_COLUMN && r->role != CLG_CSV_INPUTS)
         CLG_TRY_DONE(clg_column_finish(&r->column, data, r->path));
-        data->target_index = r->target;
-    }
-    if (r->first_is_doubtful && data->classes > 1 && data->rows == partner_rows + 1)
+    if (r->first_is_doubtful && data->classes > 1 && data->rows == r->partner + 1)
         drop_first(data);
     data->x = data->memory = r->x;
     r->x = NULL;
@@ -242,7 +258,7 @@ done:
 }
 
 clg_status clg_csv_read(struct clg_dataset **out, const char *path, const clg_config *config,
-                        enum clg_csv_role role, size_t partner_rows)
+                        enum clg_csv_role role, size_t partner)
 {
     struct reading r;
     clg_status status;
@@ -250,6 +266,7 @@ clg_status clg_csv_read(struct clg_dataset **out, const char *path, const clg_co
     *out = NULL;
     memset(&r, 0, sizeof r);
     r.role = role;
+    r.partner = partner;
     clg_column_begin(&r.column, config);
     CLG_TRY_DONE(clg_records_open(&r.records, path));
     r.path = clg_input_path(r.records.input);
@@ -259,7 +276,7 @@ clg_status clg_csv_read(struct clg_dataset **out, const char *path, const clg_co
         if (more)
             CLG_TRY_DONE(add_row(&r));
     }
-    status = finish(out, &r, partner_rows);
+    status = finish(out, &r);
 done:
     reading_clear(&r);
     return status;

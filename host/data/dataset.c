@@ -25,7 +25,7 @@ clg_status clg_dataset_new(struct clg_dataset **out, const char *source)
     return CLG_OK;
 }
 
-static void drop_targets(struct clg_dataset *data)
+void clg_dataset_drop_targets(struct clg_dataset *data)
 {
     for (int k = 0; data->class_name && k < data->classes; k++)
         free(data->class_name[k]);
@@ -43,9 +43,8 @@ void clg_dataset_destroy(clg_dataset *data)
 {
     if (!data)
         return;
-    drop_targets(data);
+    clg_dataset_drop_targets(data);
     free(data->pick);
-    free(data->target_column);
     free(data->source);
     free(data->memory);
     if (data->mapping)
@@ -68,16 +67,9 @@ const char *clg_dataset_class_name(const clg_dataset *data, int index)
 
 clg_status clg_dataset_number_classes(struct clg_dataset *data)
 {
-    char text[16];
     if (data->class_name || data->classes == 0)
         return CLG_OK;
-    CLG_TRY(clg_alloc(&data->class_name, (size_t)data->classes, sizeof *data->class_name,
-                      "class names"));
-    for (int k = 0; k < data->classes; k++) {
-        snprintf(text, sizeof text, "%d", k);
-        CLG_TRY(clg_text_copy(&data->class_name[k], text));
-    }
-    return CLG_OK;
+    return clg_number_names(&data->class_name, data->classes);
 }
 
 void clg_dataset_row(double *x, const struct clg_dataset *data, size_t i)
@@ -235,9 +227,7 @@ clg_status clg_attach_targets(struct clg_dataset *data, struct clg_dataset *targ
                         "%s has %zu rows and its targets %s have %zu: the counts must "
                         "be equal",
                         data->source, data->rows, targets->source, targets->rows);
-    drop_targets(data);
-    free(data->target_column);
-    data->target_column = NULL;
+    clg_dataset_drop_targets(data);
     if (targets->labels || targets->values) {
         move_targets(data, targets);
         return CLG_OK;
@@ -245,36 +235,6 @@ clg_status clg_attach_targets(struct clg_dataset *data, struct clg_dataset *targ
     int as_class = clg_config_is(config, "target", "class") ||
                    (targets->class_like && !clg_config_is(config, "target", "value"));
     return as_class ? attach_labels(data, targets) : attach_values(data, targets);
-}
-
-clg_status clg_dataset_unsplit_target(struct clg_dataset *data)
-{
-    size_t features = data->features + 1, at = data->target_index, count, bytes;
-    double *x = NULL;
-    if (!data->target_column)
-        return clg_fail(CLG_EDATA, "%s: its column %zu holds no numbers, so it is no feature",
-                        data->source, at);
-    if (!clg_size_mul(&count, data->rows, features) || !clg_size_mul(&bytes, count, sizeof *x))
-        bytes = SIZE_MAX;
-    CLG_TRY(clg_check_host_limit(data->source, bytes));
-    CLG_TRY(clg_alloc(&x, count, sizeof *x, "a data set"));
-    for (size_t i = 0; i < data->rows; i++) {
-        double *row = x + i * features;
-        clg_dataset_row(row, data, i);
-        memmove(row + at + 1, row + at, (data->features - at) * sizeof *row);
-        row[at] = data->target_column[data->pick ? data->pick[i] : i];
-    }
-    drop_targets(data);
-    free(data->target_column);
-    free(data->memory);
-    free(data->pick);
-    data->target_column = NULL;
-    data->pick = NULL;
-    data->memory = x;
-    data->x = x;
-    data->storage = CLG_DOUBLES;
-    data->features = features;
-    return CLG_OK;
 }
 
 /* Whether the classes have no names but their numbers. */

@@ -22,8 +22,6 @@ struct clg_dataset {
     int is_csv;             /* normalize auto means std */
     char *source;           /* what messages call it */
     int class_like;         /* a one-dimensional file of integers: as targets these are classes */
-    double *target_column;  /* CSV: (rows), the target column where it is numeric, else NULL */
-    size_t target_index;    /* CSV: its place among the file's columns */
     /* who owns x */
     void *memory;           /* freed */
     void *mapping;          /* unmapped */
@@ -44,14 +42,17 @@ void clg_dataset_row(double *x, const struct clg_dataset *data, size_t i);
 clg_status clg_attach_targets(struct clg_dataset *data, struct clg_dataset *targets,
                               const clg_config *config);
 
-/* For a CSV file without targets: the column taken for the target becomes a feature again, and the
- * targets are dropped.  CLG_EDATA where that column is not of numbers. */
-clg_status clg_dataset_unsplit_target(struct clg_dataset *data);
+/* As clg_dataset_load, without targets, for a network of so many inputs: whatever stands in the
+ * place of the targets is not read.  A CSV file has the inputs as its columns, or a target beside
+ * them. */
+clg_status clg_dataset_load_inputs(struct clg_dataset **out, const char *spec, clg_part part,
+                                   const clg_config *config, size_t inputs);
+void clg_dataset_drop_targets(struct clg_dataset *data);
 
-/* map (data->classes): each class of data as the `classes` names of a network number it.  Text labels
- * are numbered by first appearance, which differs from file to file, so they go by name; where either
- * side has plain numbers only, by number.  -1 for a class without rows that the network lacks;
- * CLG_EDATA names one with rows. */
+/* map (data->classes): each class of data as the `classes` names of a network number it.  Text
+ * labels are numbered by first appearance, which differs from file to file, so they go by name;
+ * where either side has plain numbers only, by number.  -1 for a class without rows that the
+ * network lacks; CLG_EDATA names one with rows. */
 clg_status clg_dataset_class_map(int32_t *map, const struct clg_dataset *data, char *const *names,
                                  int classes);
 
@@ -79,6 +80,9 @@ struct clg_normalise {
  * std, LO under range. */
 clg_status clg_normalise_fit(struct clg_normalise *out, const char *kind,
                              const struct clg_dataset *data);
+/* LO and HI of "range:LO:HI". */
+clg_status clg_normalise_range(double *low, double *high, const char *kind);
+
 clg_status clg_normalise_copy(struct clg_normalise *out, const struct clg_normalise *from);
 void clg_normalise_clear(struct clg_normalise *normalise);
 

@@ -110,6 +110,14 @@ done:
     return status;
 }
 
+/* The images alone, as a prediction takes them. */
+static clg_status load_images(struct clg_dataset **out, const struct part_files files[2], int index)
+{
+    CLG_TRY(clg_load_idx(out, files[index].images));
+    (*out)->both_parts = files[0].images && files[1].images;
+    return CLG_OK;
+}
+
 static clg_status load_part(struct clg_dataset **out, const char *folder,
                             const struct part_files files[2], int index, const clg_config *config)
 {
@@ -140,13 +148,6 @@ done:
     return status;
 }
 
-static int is_csv_name(const char *name)
-{
-    size_t length = strlen(name);
-    return (length > 4 && strcmp(name + length - 4, ".csv") == 0) ||
-           (length > 7 && strcmp(name + length - 7, ".csv.gz") == 0);
-}
-
 /* FOLDER/FOLDER.csv, or the only CSV file there is. */
 static clg_status find_csv(char **out, const char *folder)
 {
@@ -168,7 +169,7 @@ static clg_status find_csv(char **out, const char *folder)
     if (!listing)
         return CLG_OK;
     for (struct dirent *entry; status == CLG_OK && (entry = readdir(listing));) {
-        if (!is_csv_name(entry->d_name) || ++count > 1)
+        if (!clg_ends_in_gz(entry->d_name, ".csv") || ++count > 1)
             continue;
         if (asprintf(out, "%s/%s", folder, entry->d_name) < 0) {
             *out = NULL;
@@ -186,7 +187,7 @@ static clg_status find_csv(char **out, const char *folder)
 }
 
 static clg_status load_csv_folder(struct clg_dataset **out, const struct clg_place *place,
-                                  const clg_config *config)
+                                  const clg_config *config, size_t inputs)
 {
     char *path = NULL;
     CLG_TRY(find_csv(&path, place->path));
@@ -197,14 +198,14 @@ static clg_status load_csv_folder(struct clg_dataset **out, const struct clg_pla
                         place->path);
     clg_status status =
         place->part == CLG_PART_ALL
-            ? clg_load_csv(out, path, config)
+            ? clg_csv_read(out, path, config, inputs ? CLG_CSV_INPUTS : CLG_CSV_BOTH, inputs)
             : clg_fail(CLG_EDATA, "%s: has no parts: leave :train or :test out", place->path);
     free(path);
     return status;
 }
 
 clg_status clg_load_folder(struct clg_dataset **out, const struct clg_place *place, clg_part part,
-                           const clg_config *config)
+                           const clg_config *config, size_t inputs)
 {
     struct part_files files[2] = {{NULL, NULL}, {NULL, NULL}};
     clg_status status = CLG_OK;
@@ -214,7 +215,7 @@ clg_status clg_load_folder(struct clg_dataset **out, const struct clg_place *pla
         CLG_TRY_DONE(find_idx(&files[k].labels, place->path, part_name[k], "labels", 1));
     }
     if (!files[0].images && !files[1].images) {
-        status = load_csv_folder(out, place, config);
+        status = load_csv_folder(out, place, config, inputs);
         goto done;
     }
     int named = place->part != CLG_PART_ALL;
@@ -226,7 +227,8 @@ clg_status clg_load_folder(struct clg_dataset **out, const struct clg_place *pla
     }
     if (!files[index].images)
         index = 1 - index;
-    status = load_part(out, place->path, files, index, config);
+    status =
+        inputs ? load_images(out, files, index) : load_part(out, place->path, files, index, config);
 done:
     for (int k = 0; k < 2; k++) {
         free(files[k].images);

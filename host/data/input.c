@@ -37,11 +37,6 @@ const char *clg_input_path(const struct clg_input *input)
     return input->path;
 }
 
-uint64_t clg_input_offset(const struct clg_input *input)
-{
-    return input->given;
-}
-
 /* read() that survives signals. */
 static clg_status read_some(struct clg_input *input, void *data, size_t size, size_t *got)
 {
@@ -225,7 +220,8 @@ clg_status clg_input_exact(struct clg_input *input, void *data, size_t size, con
 
 clg_status clg_check_host_limit(const char *path, size_t bytes)
 {
-    size_t limit = clg_host_limit();
+    size_t limit;
+    CLG_TRY(clg_host_limit(&limit));
     if (bytes > limit)
         return clg_fail(CLG_EDATA,
                         "%s: needs %zu bytes decoded, and %zu are allowed: raise "

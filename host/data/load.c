@@ -11,23 +11,14 @@
 
 enum format { IDX, NPY, CSV };
 
-static int ends_with(const char *text, size_t length, const char *tail)
-{
-    size_t size = strlen(tail);
-    return length >= size && strncmp(text + length - size, tail, size) == 0;
-}
-
 /* What the file's name says, -1 where it says nothing. */
 static int format_by_name(const char *path)
 {
-    size_t length = strlen(path);
-    if (ends_with(path, length, ".gz"))
-        length -= 3;
-    if (ends_with(path, length, ".npy"))
+    if (clg_ends_in_gz(path, ".npy"))
         return NPY;
-    if (ends_with(path, length, ".csv") || ends_with(path, length, ".tsv"))
+    if (clg_ends_in_gz(path, ".csv") || clg_ends_in_gz(path, ".tsv"))
         return CSV;
-    if (ends_with(path, length, "ubyte") || ends_with(path, length, ".idx"))
+    if (clg_ends_in_gz(path, "ubyte") || clg_ends_in_gz(path, ".idx"))
         return IDX;
     return -1;
 }
@@ -54,7 +45,7 @@ static clg_status find_format(enum format *out, const char *path)
 }
 
 static clg_status load_file(clg_dataset **out, const char *path, const clg_config *config,
-                            enum clg_csv_role role, size_t partner_rows)
+                            enum clg_csv_role role, size_t partner)
 {
     enum format format;
     CLG_TRY(find_format(&format, path));
@@ -62,7 +53,7 @@ static clg_status load_file(clg_dataset **out, const char *path, const clg_confi
         return clg_load_idx(out, path);
     if (format == NPY)
         return clg_load_npy(out, path);
-    return clg_csv_read(out, path, config, role, partner_rows);
+    return clg_csv_read(out, path, config, role, partner);
 }
 
 static clg_status load_pair(clg_dataset **out, const char *x, const char *y,
@@ -107,19 +98,22 @@ static char *choose_comma(char *spec)
     return behind_file ? behind_file : strchr(spec, ',');
 }
 
-static clg_status load_split(clg_dataset **out, const char *spec, const clg_config *config)
+static clg_status load_split(clg_dataset **out, const char *spec, const clg_config *config,
+                             size_t inputs)
 {
     char *copy = NULL;
     CLG_TRY(clg_text_copy(&copy, spec));
     char *comma = choose_comma(copy);
     *comma = '\0';
-    clg_status status = load_pair(out, copy, comma + 1, config);
+    clg_status status = inputs ? load_file(out, copy, config, CLG_CSV_FEATURES, 0)
+                               : load_pair(out, copy, comma + 1, config);
     free(copy);
     return status;
 }
 
-clg_status clg_dataset_load(clg_dataset **out, const char *spec, clg_part part,
-                            const clg_config *config)
+/* inputs: as clg_dataset_load_inputs, 0 with targets. */
+static clg_status load(clg_dataset **out, const char *spec, clg_part part, const clg_config *config,
+                       size_t inputs)
 {
     struct clg_place place;
     *out = NULL;
@@ -131,13 +125,28 @@ clg_status clg_dataset_load(clg_dataset **out, const char *spec, clg_part part,
     if (one_part && place.part != CLG_PART_ALL)
         status = clg_fail(CLG_EDATA, "%s: has no parts: leave :train or :test out", place.path);
     else if (place.kind == CLG_PLACE_FOLDER)
-        status = clg_load_folder(out, &place, part, config);
+        status = clg_load_folder(out, &place, part, config, inputs);
     else if (place.kind == CLG_PLACE_XOR)
         status = clg_load_xor(out, config);
     else if (place.kind == CLG_PLACE_FILE)
-        status = load_file(out, place.path, config, CLG_CSV_BOTH, 0);
+        status = load_file(out, place.path, config, inputs ? CLG_CSV_INPUTS : CLG_CSV_BOTH, inputs);
     else
-        status = strchr(spec, ',') ? load_split(out, spec, config) : clg_place_missing(spec);
+        status =
+            strchr(spec, ',') ? load_split(out, spec, config, inputs) : clg_place_missing(spec);
     clg_place_clear(&place);
     return status;
+}
+
+clg_status clg_dataset_load(clg_dataset **out, const char *spec, clg_part part,
+                            const clg_config *config)
+{
+    return load(out, spec, part, config, 0);
+}
+
+clg_status clg_dataset_load_inputs(struct clg_dataset **out, const char *spec, clg_part part,
+                                   const clg_config *config, size_t inputs)
+{
+    CLG_TRY(load(out, spec, part, config, inputs));
+    clg_dataset_drop_targets(*out);
+    return CLG_OK;
 }

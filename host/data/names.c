@@ -44,10 +44,8 @@ static int looks_like_data(const char *path)
         return 0;
     for (struct dirent *entry; !found && (entry = readdir(folder));) {
         const char *name = entry->d_name;
-        size_t length = strlen(name);
         found = strncmp(name, "train-images", 12) == 0 || strncmp(name, "t10k-images", 11) == 0 ||
-                (length > 4 && strcmp(name + length - 4, ".csv") == 0) ||
-                (length > 7 && strcmp(name + length - 7, ".csv.gz") == 0);
+                clg_ends_in_gz(name, ".csv");
     }
     closedir(folder);
     return found;

@@ -111,8 +111,7 @@ static clg_status fit_std(struct clg_normalise *out, const struct clg_dataset *d
     return status;
 }
 
-/* LO and HI of "range:LO:HI". */
-static clg_status read_range(const char *kind, double *low, double *high)
+clg_status clg_normalise_range(double *low, double *high, const char *kind)
 {
     char text[64];
     char *colon;
@@ -141,7 +140,7 @@ static clg_status fit_kind(struct clg_normalise *out, const struct clg_dataset *
         return clg_fail(CLG_EUSAGE,
                         "--normalize %s: one of auto, none, unit, range:LO:HI, minmax, std",
                         out->kind);
-    CLG_TRY(read_range(out->kind, &low, &high));
+    CLG_TRY(clg_normalise_range(&low, &high, out->kind));
     if (data->storage == CLG_BYTES) /* a byte's own range, whatever the rows hold */
         return fill(out, (high - low) / 255, low);
     return fit_range(out, data, low, high);

@@ -1,8 +1,9 @@
 /* What the loaders share inside this room: reading plain or compressed files, numeric arrays,
- * records of comma-separated text, numbers whatever the locale, and words numbered as they come. */
+ * records of comma-separated text, and words numbered as they come. */
 #ifndef CLG_DATA_READ_H
 #define CLG_DATA_READ_H
 
+#include "core/text.h"
 #include "data/dataset.h"
 
 /* Most classes a data set may have: a label beyond it is a damaged file or a value. */
@@ -17,9 +18,6 @@ struct clg_input;
 clg_status clg_input_open(struct clg_input **out, const char *path);
 void clg_input_close(struct clg_input *input);
 const char *clg_input_path(const struct clg_input *input);
-
-/* Decoded bytes read so far. */
-uint64_t clg_input_offset(const struct clg_input *input);
 
 /* Up to size bytes; *got is less only at the end. */
 clg_status clg_input_read(struct clg_input *input, void *data, size_t size, size_t *got);
@@ -65,10 +63,7 @@ clg_status clg_check_finite(const struct clg_dataset *data);
 /* CLG_EDATA where rows or features are none, or more than a device can count. */
 clg_status clg_check_shape(const char *source, size_t rows, size_t features);
 
-/* ---------------------------------------------------------------- numbers */
-
-/* Whether all of text is a decimal number, nan or inf; the same in every locale. */
-int clg_read_number(double *out, const char *text);
+/* ------------------------------------------------------------------- text */
 
 /* text for a message: at most 40 bytes of it, control characters replaced. */
 struct clg_shown {
@@ -145,12 +140,14 @@ clg_status clg_column_finish(struct clg_column *column, struct clg_dataset *data
                              const char *path);
 void clg_column_clear(struct clg_column *column);
 
-/* What the columns of a CSV file are: features and a target, features, or targets. */
-enum clg_csv_role { CLG_CSV_BOTH, CLG_CSV_FEATURES, CLG_CSV_TARGETS };
+/* What the columns of a CSV file are: features and a target, features, targets, or features and
+ * perhaps a target that is not to be read. */
+enum clg_csv_role { CLG_CSV_BOTH, CLG_CSV_FEATURES, CLG_CSV_TARGETS, CLG_CSV_INPUTS };
 
-/* As clg_load_csv; partner_rows tells, for targets, how many rows they belong to. */
+/* As clg_load_csv; partner is, for targets, how many rows they belong to, for inputs, how many the
+ * network takes, and 0 for the others. */
 clg_status clg_csv_read(struct clg_dataset **out, const char *path, const clg_config *config,
-                        enum clg_csv_role role, size_t partner_rows);
+                        enum clg_csv_role role, size_t partner);
 
 /* ------------------------------------------------------------------ names */
 
@@ -168,9 +165,9 @@ void clg_place_clear(struct clg_place *place);
 /* CLG_EDATA for a spec that was not found, with the nearest name and where it was looked for. */
 clg_status clg_place_missing(const char *spec);
 
-/* A folder's data, and the built-in one. */
+/* A folder's data, and the built-in one.  inputs: as clg_dataset_load_inputs, 0 with targets. */
 clg_status clg_load_folder(struct clg_dataset **out, const struct clg_place *place, clg_part part,
-                           const clg_config *config);
+                           const clg_config *config, size_t inputs);
 clg_status clg_load_xor(struct clg_dataset **out, const clg_config *config);
 
 #endif

@@ -1,61 +1,13 @@
-/* Text of data files: decimal numbers read the same in every locale, words numbered by first
- * appearance, and foreign text made fit for a one-line message. */
-#define _GNU_SOURCE
+/* Text of data files: words numbered by first appearance, and foreign text made fit for a one-line
+ * message. */
 #include "core/memory.h"
 #include "data/read.h"
 
 #include <ctype.h>
-#include <locale.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-
-/* sign digits . digits e exponent: the value where it is exact in double arithmetic (a mantissa
- * below 2^53 times a power of ten up to 22 rounds once), else 0 and the library's way is taken. */
-static int read_short(double *out, const char *text)
-{
-    static const double power[] = {1e0,  1e1,  1e2,  1e3,  1e4,  1e5,  1e6,  1e7,
-                                   1e8,  1e9,  1e10, 1e11, 1e12, 1e13, 1e14, 1e15,
-                                   1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22};
-    const char *at = text + (*text == '-' || *text == '+');
-    uint64_t mantissa = 0;
-    int digits = 0, places = 0;
-    for (; isdigit((unsigned char)*at); at++, digits++)
-        mantissa = 10 * mantissa + (uint64_t)(*at - '0');
-    if (*at == '.')
-        for (at++; isdigit((unsigned char)*at); at++, digits++, places++)
-            mantissa = 10 * mantissa + (uint64_t)(*at - '0');
-    if (*at || digits == 0 || digits > 15)
-        return 0;
-    *out = (double)mantissa / power[places];
-    if (*text == '-')
-        *out = -*out;
-    return 1;
-}
-
-static int is_special(const char *text)
-{
-    text += *text == '-' || *text == '+';
-    return strcasecmp(text, "nan") == 0 || strcasecmp(text, "inf") == 0 ||
-           strcasecmp(text, "infinity") == 0;
-}
-
-int clg_read_number(double *out, const char *text)
-{
-    char *end = NULL;
-    if (read_short(out, text))
-        return 1;
-    if (*text == '\0' || (text[strspn(text, "0123456789+-.eE")] && !is_special(text)))
-        return 0;
-    locale_t plain = newlocale(LC_ALL_MASK, "C", (locale_t)0);
-    if (plain == (locale_t)0)
-        return 0;
-    *out = strtod_l(text, &end, plain);
-    freelocale(plain);
-    return end != text && *end == '\0';
-}
 
 struct clg_shown clg_show(const char *text)
 {
@@ -82,19 +34,11 @@ clg_status clg_fail_at(const struct clg_spot *spot, const char *format, ...)
                     (unsigned long long)spot->line, spot->column, detail);
 }
 
-/* FNV-1a. */
-static size_t hash(const char *text)
-{
-    uint64_t value = 14695981039346656037u;
-    for (; *text; text++)
-        value = (value ^ (unsigned char)*text) * 1099511628211u;
-    return (size_t)(value ^ value >> 32);
-}
-
 /* The slot of text, or the empty one where it belongs. */
 static size_t slot_of(const struct clg_words *words, const char *text)
 {
-    size_t at = hash(text) % words->slots;
+    uint64_t hash = clg_text_hash(text);
+    size_t at = (size_t)(hash ^ hash >> 32) % words->slots;
     while (words->slot[at] && strcmp(words->word[words->slot[at] - 1], text) != 0)
         at = (at + 1) % words->slots;
     return at;

@@ -73,9 +73,8 @@ clg_status clg_plan_add(struct clg_plan *plan, struct clg_buf *buf, enum clg_ele
 clg_status clg_plan_matrix(struct clg_plan *plan, struct clg_buf *buf, int rows, int columns,
                            const char *purpose)
 {
-    const int most = INT_MAX - 512; /* below it the padding cannot overflow an int */
     size_t count;
-    if (rows > most || columns > most ||
+    if (rows > CLG_MOST_ROWS || columns > CLG_MOST_ROWS ||
         !clg_size_mul(&count, (size_t)clg_height(plan->device, rows),
                       (size_t)clg_stride(plan->device, columns)))
         return clg_fail(CLG_ENOMEM, "%s: a matrix of %d x %d is more than can be addressed",

@@ -25,6 +25,9 @@ struct clg_buf {
     void *host;         /* reference */
 };
 
+/* Rows or columns of a matrix at most: below it the padding cannot overflow an int. */
+enum { CLG_MOST_ROWS = 2147483647 - 512 };
+
 size_t clg_elem_size(const clg_device *device, enum clg_elem elem);
 
 struct clg_plan_entry {
@@ -54,11 +57,12 @@ clg_status clg_plan_matrix(struct clg_plan *plan, struct clg_buf *buf, int rows,
  * largest purposes. */
 clg_status clg_plan_commit(struct clg_plan *plan);
 
-/* Releases what buf owns (a view: its handle) and makes it unallocated; accepts an unallocated one. */
+/* Releases what buf owns (a view: its handle) and makes it unallocated, which it may be already. */
 void clg_buf_release(struct clg_buf *buf);
 
-/* A view of count elements from element `first` of parent (on OpenCL first * size must be a multiple
- * of base_align; clg_view_align gives that in elements).  Released like a buffer, before its parent. */
+/* A view of count elements from element `first` of parent (on OpenCL first * size must be a
+ * multiple of base_align; clg_view_align gives that in elements).  Released like a buffer, before
+ * its parent. */
 clg_status clg_buf_view(struct clg_buf *view, const struct clg_buf *parent, size_t first,
                         size_t count);
 size_t clg_view_align(const clg_device *device, enum clg_elem elem);

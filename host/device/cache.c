@@ -4,6 +4,7 @@
 
 #include "core/file.h"
 #include "core/memory.h"
+#include "core/text.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -27,15 +28,6 @@ enum { LARGEST = 256 << 20 };
 static uint32_t checksum(const void *data, size_t size)
 {
     return (uint32_t)crc32_z(0, data, size);
-}
-
-/* FNV-1a, for a file's name; the key itself decides. */
-static uint64_t name_hash(const char *text)
-{
-    uint64_t hash = 0xcbf29ce484222325u;
-    for (; *text; text++)
-        hash = (hash ^ (unsigned char)*text) * 0x100000001b3u;
-    return hash;
 }
 
 /* The processor by model and features: a CPU driver's binary may use any of them.  Only the first
@@ -111,32 +103,14 @@ static int cache_folder(char *out, size_t size)
     return length > 0 && (size_t)length < size;
 }
 
-/* mkdir -p, for this user alone. */
-static int make_folder(const char *path)
-{
-    char part[4096];
-    size_t length = strlen(path);
-    if (length >= sizeof part)
-        return 0;
-    memcpy(part, path, length + 1);
-    for (size_t i = 1; i <= length; i++) {
-        if (part[i] != '/' && part[i] != '\0')
-            continue;
-        part[i] = '\0';
-        if (mkdir(part, 0700) != 0 && errno != EEXIST)
-            return 0;
-        part[i] = path[i];
-    }
-    return 1;
-}
-
-/* FOLDER/16 digits.bin; 0 where there is no folder. */
+/* FOLDER/16 digits.bin, a hash: the key itself decides.  0 where there is no folder. */
 static int cache_path(char *out, size_t size, const char *key, int make)
 {
     char folder[4096];
-    if (!cache_folder(folder, sizeof folder) || (make && !make_folder(folder)))
+    if (!cache_folder(folder, sizeof folder) || (make && clg_folder_make(folder, 0700) != CLG_OK))
         return 0;
-    int length = snprintf(out, size, "%s/%016llx.bin", folder, (unsigned long long)name_hash(key));
+    unsigned long long hash = clg_text_hash(key);
+    int length = snprintf(out, size, "%s/%016llx.bin", folder, hash);
     return length > 0 && (size_t)length < size;
 }
 

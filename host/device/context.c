@@ -1,4 +1,5 @@
 /* Opens and closes devices: the context, the in-order queue, the limits, the budget. */
+#define _POSIX_C_SOURCE 200809L
 #include "device/device.h"
 
 #include "core/config.h"
@@ -7,25 +8,17 @@
 #include "device/program.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 /* CLGRAD_MEM_LIMIT, or nine tenths of the memory, half where it is the host's own. */
 static clg_status budget_of(uint64_t *budget, const clg_device_info *info)
 {
-    const char *text = getenv("CLGRAD_MEM_LIMIT");
-    if (text && *text) {
-        char *end = NULL;
-        errno = 0;
-        unsigned long long limit = strtoull(text, &end, 10);
-        if (*text < '0' || *text > '9' || *end != '\0' || errno != 0 || limit == 0)
-            return clg_fail(CLG_EUSAGE, "CLGRAD_MEM_LIMIT=%s: not a number of bytes from 1", text);
-        *budget = limit;
-        return CLG_OK;
-    }
-    *budget = strcmp(info->type, "cpu") == 0 ? info->memory / 2 : info->memory / 10 * 9;
+    CLG_TRY(clg_bytes_from_environment(budget, "CLGRAD_MEM_LIMIT"));
+    if (*budget == 0)
+        *budget = strcmp(info->type, "cpu") == 0 ? info->memory / 2 : info->memory / 10 * 9;
     return CLG_OK;
 }
 
@@ -79,7 +72,12 @@ static clg_status open_reference(clg_device **out, const clg_config *config)
 {
     CLG_TRY(device_new(out, CLG_REFERENCE, config));
     clg_device *device = *out;
-    clg_discover_reference(&device->info);
+    clg_status status = clg_discover_reference(&device->info);
+    if (status != CLG_OK) {
+        clg_device_close(device);
+        *out = NULL;
+        return status;
+    }
     snprintf(device->reason, sizeof device->reason, "device ref %s: chosen by --device ref",
              device->info.name);
     device->base_align = 64;
@@ -121,7 +119,7 @@ clg_status clg_device_open(clg_device **out, const char *selector, const clg_con
     *out = NULL;
     if (!selector || !*selector)
         selector = "auto";
-    if (strcmp(selector, "ref") == 0)
+    if (strcasecmp(selector, "ref") == 0)
         return open_reference(out, config);
     CLG_TRY_DONE(clg_discover(&found, &count));
     CLG_TRY_DONE(device_new(&device, CLG_OPENCL, config));
@@ -214,6 +212,8 @@ void clg_device_close(clg_device *device)
     if (device->kind == CLG_OPENCL) {
         if (device->queue)
             clFinish(device->queue);
+        if (device->at_close)
+            device->at_close();
         clg_program_store(device);
         clg_program_release_all(device);
         if (device->queue)

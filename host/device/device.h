@@ -38,6 +38,7 @@ struct clg_device {
     char *cache_key;            /* its part of a stored binary's key, made when first asked for */
     clg_launch_fn on_launch;    /* NULL: launches take no event */
     void *on_launch_user;
+    void (*at_close)(void);     /* NULL, or gives back what a route keeps of this context */
 
     /* verify puts its watching table here for a while; NULL: the back end's own (clg_ops_of) */
     const struct clg_ops *ops_override;
@@ -73,8 +74,8 @@ clg_status clg_device_finish(clg_device *device);
 clg_status clg_device_flush(clg_device *device);
 
 /* Floats from one row of a (rows,columns) matrix to the next on this device, and how many rows are
- * allocated.  Columns are rounded up to col_pad, and 16 more where the stride would be a multiple of
- * 256 floats, which makes rows fall on the same cache sets (measured: up to 2x on products). */
+ * allocated.  Columns are rounded up to col_pad, and 16 more where the stride would be a multiple
+ * of 256 floats, which makes rows fall on the same cache sets (measured: up to 2x on products). */
 int clg_stride(const clg_device *device, int columns);
 int clg_height(const clg_device *device, int rows);
 

@@ -164,8 +164,9 @@ void clg_discover_describe(clg_device_info *info, cl_device_id id, int platform,
     known_drivers(info);
 }
 
-void clg_discover_reference(clg_device_info *info)
+clg_status clg_discover_reference(clg_device_info *info)
 {
+    size_t memory;
     memset(info, 0, sizeof *info);
     info->platform = info->index = -1;
     snprintf(info->platform_name, sizeof info->platform_name, "clgrad");
@@ -174,8 +175,10 @@ void clg_discover_reference(clg_device_info *info)
     snprintf(info->driver_version, sizeof info->driver_version, "%s", CLG_VERSION);
     snprintf(info->type, sizeof info->type, "reference");
     info->units = 1;
-    info->memory = info->max_allocation = clg_host_limit();
+    CLG_TRY(clg_host_limit(&memory));
+    info->memory = info->max_allocation = memory;
     info->usable = 1;
+    return CLG_OK;
 }
 
 /* Appends the devices of one platform to the list; a platform that fails has none. */
@@ -261,7 +264,11 @@ clg_status clg_device_list(clg_device_info **out, size_t *count)
     for (size_t i = 0; i < devices; i++)
         list[i] = found[i].info;
     free(found);
-    clg_discover_reference(&list[devices]);
+    clg_status described = clg_discover_reference(&list[devices]);
+    if (described != CLG_OK) {
+        free(list);
+        return described;
+    }
     *out = list;
     *count = devices + 1;
     return status;

@@ -21,6 +21,6 @@ clg_status clg_discover_choose(const struct clg_found **out, char *reason, size_
 void clg_discover_describe(clg_device_info *info, cl_device_id id, int platform, int index);
 
 /* The reference as a device. */
-void clg_discover_reference(clg_device_info *info);
+clg_status clg_discover_reference(clg_device_info *info);
 
 #endif

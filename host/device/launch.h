@@ -26,15 +26,16 @@ void clg_arg_uint(struct clg_args *args, uint32_t value);
 void clg_arg_ulong(struct clg_args *args, uint64_t value); /* OpenCL's ulong: counts, offsets */
 void clg_arg_float(struct clg_args *args, double value);
 
-/* Enqueues over global (g0[,g1]) work-items in groups of (l0[,l1]); g is rounded up to a multiple of
- * l here, kernels guard their edge.  l0 0 lets clg_launch1 take a good group size within what device
- * and kernel allow.  A group beyond those limits fails with a message, it is not shrunk. */
+/* Enqueues over global (g0[,g1]) work-items in groups of (l0[,l1]); g is rounded up to a multiple
+ * of l here, kernels guard their edge.  l0 0 lets clg_launch1 take a good group size within what
+ * device and kernel allow.  A group beyond those limits fails with a message, it is not shrunk. */
 clg_status clg_launch1(struct clg_args *args, size_t g0, size_t l0);
 clg_status clg_launch2(struct clg_args *args, size_t g0, size_t g1, size_t l0, size_t l1);
 
-/* At most about 100 ms of work queued, and at least two steps: called after each step's last launch;
- * waits now and then, at most 20 times a second and in a blocking call, for the event of the step
- * half a queue back (where half a queue is less than a wait's share of the time: for the last). */
+/* At most about 100 ms of work queued, and at least two steps: called after each step's last
+ * launch; waits now and then, at most 20 times a second and in a blocking call, for the event of
+ * the step half a queue back (where half a queue is less than a wait's share of the time: for the
+ * last). */
 struct clg_throttle {
     clg_device *device;
     cl_event mark;          /* the newest half-queue mark, where it was not waited for, or NULL */

@@ -34,8 +34,6 @@ static clg_status join_source(char **out, const char *name)
     const char *prelude = source_of("prelude"), *text = source_of(name);
     if (!text)
         return clg_fail(CLG_EDEVICE, "kernels/%s.cl: is not part of this build", name);
-    if (!prelude)
-        prelude = "";
     size_t size = strlen(prelude) + strlen(text) + strlen(name) + 32;
     CLG_TRY(clg_alloc(out, size, 1, "a kernel source"));
     snprintf(*out, size, "%s\n#line 1 \"%s.cl\"\n%s", prelude, name, text);

@@ -26,13 +26,13 @@ struct clg_kernel {
 clg_status clg_program_find(const struct clg_kernel **out, clg_device *device,
                             const char *program, const char *options, const char *name);
 
-/* The same, the handle alone. */
+/* The same, the handle alone: what tests enqueue by hand. */
 clg_status clg_program_kernel(cl_kernel *out, clg_device *device, const char *program,
                               const char *options, const char *name);
 
-/* Stores the binaries of programs built from source since the device was opened.  To be called after
- * the first launches and before the device is closed (clg_device_close does, too); failures to write
- * are ignored: a cache is only a cache. */
+/* Stores the binaries of programs built from source since the device was opened.  To be called
+ * after the first launches and before the device is closed (clg_device_close does, too); failures
+ * to write are ignored: a cache is only a cache. */
 void clg_program_store(clg_device *device);
 
 /* Releases every program and kernel. */

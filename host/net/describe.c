@@ -154,9 +154,9 @@ static clg_status resolve_output(struct clg_net *net, int classes, size_t output
 static clg_status count_parameters(struct clg_net *net, size_t features)
 {
     size_t biases = 0;
-    if (features < 1 || !clg_fits_int(features))
+    if (features < 1 || features > CLG_MOST_ROWS)
         return clg_fail(CLG_EUSAGE, "the data has %zu features, a network takes 1 to %d", features,
-                        INT_MAX);
+                        CLG_MOST_ROWS);
     for (int i = 0; i < net->layers; i++) {
         struct clg_layer *layer = &net->layer[i];
         size_t product;

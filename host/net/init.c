@@ -1,11 +1,11 @@
 /* Starting weights: He, Xavier, normal, uniform or zero, from the network's seed alone, rounded to
  * float so that the reference and every device start from the same numbers.  Biases start at 0. */
 #include "core/rng.h"
+#include "core/text.h"
 #include "net/net.h"
 
 #include <float.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* One layer's distribution. */
@@ -31,8 +31,11 @@ static struct law layer_law(const char *init, const struct clg_layer *layer, int
     const char *number = strchr(init, ':');
     if (strcmp(init, "zero") == 0)
         return (struct law){0, 0};
-    if (number)
-        return (struct law){init[0] == 'n', strtod(number + 1, NULL)};
+    if (number) {
+        struct law law = {init[0] == 'n', 0};
+        clg_read_number(&law.width, number + 1); /* clg_net_draw has checked it */
+        return law;
+    }
     if (strcmp(init, "he") == 0)
         return he_law(layer);
     if (strcmp(init, "xavier") == 0 || output || layer->act != CLG_RELU)
@@ -44,8 +47,9 @@ clg_status clg_net_draw(struct clg_net *net)
 {
     const char *init = clg_config_get(net->config, "init");
     const char *number = strchr(init, ':');
+    double width = 0;
     /* 10 standard deviations are more than 32 random bits can draw */
-    if (number && !(strtod(number + 1, NULL) >= 0 && strtod(number + 1, NULL) <= FLT_MAX / 10))
+    if (number && !(clg_read_number(&width, number + 1) && width >= 0 && width <= FLT_MAX / 10))
         return clg_fail(CLG_EUSAGE, "--init %s: its number must be from 0 to 1e37", init);
     memset(net->params, 0, net->count * sizeof *net->params);
     for (int i = 0; i < net->layers; i++) {

@@ -2,6 +2,7 @@
  * tensors alone.  Shapes are compared before parameters are allocated, the checksum before they are
  * read, and a network that exists already changes only when everything has been. */
 #include "core/memory.h"
+#include "core/text.h"
 #include "net/model_file.h"
 #include "net/tensor_file.h"
 
@@ -333,16 +334,30 @@ done:
     return status;
 }
 
+/* A network that is whole in its file cannot be asked for in another form. */
+static clg_status check_asked(const clg_config *asked, const struct clg_net *net, const char *path)
+{
+    static const char *const keys[] = {"layers", "act", "output-act", "loss", "normalize"};
+    for (size_t i = 0; asked && i < sizeof keys / sizeof *keys; i++) {
+        const char *wanted = clg_config_get(asked, keys[i]);
+        const char *held = clg_config_get(net->config, keys[i]);
+        int is_open = strcmp(keys[i], "normalize") == 0 && strcmp(wanted, "auto") == 0;
+        if (clg_config_is_set(asked, keys[i]) && strcmp(wanted, held) != 0 && !is_open)
+            return clg_fail(CLG_EUSAGE,
+                            "--%s %.200s: %s holds the network %s, made with \"%.200s\": leave "
+                            "--%s out",
+                            keys[i], wanted, path, net->text, held, keys[i]);
+    }
+    return CLG_OK;
+}
+
 static clg_status load_own(struct clg_net **out, struct clg_tensor_file *file,
                            const clg_config *config)
 {
     struct contents contents = {.slabs = 0};
     CLG_TRY(describe_own(out, file));
     struct clg_net *net = *out;
-    if (config && clg_config_is_set(config, "layers") &&
-        strcmp(clg_config_get(config, "layers"), clg_config_get(net->config, "layers")) != 0)
-        return clg_fail(CLG_EUSAGE, "--layers %.200s: %s holds the network %s: leave --layers out",
-                        clg_config_get(config, "layers"), file->path, net->text);
+    CLG_TRY(check_asked(config, net, file->path));
     CLG_TRY(check_own_tensors(&contents, file, net));
     CLG_TRY(load_numbers(net, file));
     CLG_TRY(load_normalise(net, file));
@@ -364,7 +379,9 @@ static clg_status plain_normalise(struct clg_net *net, const char *path)
     struct clg_normalise *to = &net->normalise;
     const char *kind = clg_config_get(net->config, "normalize");
     double scale = 1, low = 0, high = 1;
-    if (sscanf(kind, "range:%lf:%lf", &low, &high) == 2 || strcmp(kind, "unit") == 0)
+    if (strncmp(kind, "range:", 6) == 0)
+        CLG_TRY(clg_normalise_range(&low, &high, kind));
+    if (strncmp(kind, "range:", 6) == 0 || strcmp(kind, "unit") == 0)
         scale = (high - low) / 255;
     else if (strcmp(kind, "auto") != 0 && strcmp(kind, "none") != 0)
         return clg_fail(CLG_EUSAGE,
@@ -385,14 +402,7 @@ static clg_status plain_names(struct clg_net *net)
 {
     if (net->classes == 0)
         return CLG_OK;
-    CLG_TRY(
-        clg_alloc(&net->class_name, (size_t)net->classes, sizeof *net->class_name, "class names"));
-    for (int i = 0; i < net->classes; i++) {
-        char number[16];
-        snprintf(number, sizeof number, "%d", i);
-        CLG_TRY(clg_text_copy(&net->class_name[i], number));
-    }
-    return CLG_OK;
+    return clg_number_names(&net->class_name, net->classes);
 }
 
 static clg_status load_plain(struct clg_net **out, struct clg_tensor_file *file,

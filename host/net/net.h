@@ -55,7 +55,7 @@ clg_status clg_net_allocate_slots(struct clg_net *net);
 clg_status clg_net_draw(struct clg_net *net);
 
 /* The tensor named "layers.N.weight" and so on: its place in params; NULL where there is none.  A
- * bias has rows alone, columns 0. */
+ * bias has rows alone, columns 0.  For tests, which look tensors up as files name them. */
 double *clg_net_tensor(struct clg_net *net, const char *name, int *rows, int *columns);
 
 /* The normalisation that data gets: the net's own, or, where a plain file left it open (its kind is
@@ -132,6 +132,11 @@ struct clg_resident {
     struct clg_buf perm;
     int has_perm;
 };
+/* Whether the network's loss is defined for a target of this value, and the values for which it is,
+ * in words. */
+int clg_net_takes_value(const struct clg_net *net, double value);
+const char *clg_net_values(const struct clg_net *net);
+
 clg_status clg_resident_plan(struct clg_resident *resident, struct clg_plan *plan,
                              const struct clg_dataset *data, const struct clg_net *net, int shuffle,
                              const char *purpose);

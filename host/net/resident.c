@@ -1,9 +1,12 @@
-/* A data set on the device: uploaded once, as bytes where it is bytes, in the order of its rows.  Its
- * shape is checked against the network before anything is planned, its targets before they go up. */
+/* A data set on the device: uploaded once, as bytes where it is bytes, in the order of its rows.
+ * Its shape is checked against the network before anything is planned, its targets before they go
+ * up. */
 #include "net/net.h"
 
 #include "core/memory.h"
 
+#include <float.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,15 +17,34 @@ static size_t rows_at_once(size_t features)
     return rows ? rows : 1;
 }
 
+int clg_net_takes_value(const struct clg_net *net, double value)
+{
+    return net->loss == CLG_BCE ? value >= 0 && value <= 1 : fabs(value) <= FLT_MAX;
+}
+
+const char *clg_net_values(const struct clg_net *net)
+{
+    return net->loss == CLG_BCE ? "in 0..1, as bce needs it" : "a finite float";
+}
+
 static clg_status check_values(const struct clg_net *net, const struct clg_dataset *data)
 {
-    for (size_t i = 0; i < data->rows * data->outputs; i++) {
-        double t = data->values[i];
-        if (net->loss == CLG_BCE && !(t >= 0 && t <= 1))
-            return clg_fail(CLG_EDATA, "%s: row %zu: target %g is outside 0..1, as bce needs it",
-                            data->source, i / data->outputs, t);
+    size_t outputs = data->values ? data->outputs : 1;
+    for (size_t i = 0; i < data->rows * outputs; i++) {
+        double t = data->values ? data->values[i] : data->labels[i];
+        if (!clg_net_takes_value(net, t))
+            return clg_fail(CLG_EDATA, "%s: row %zu: target %g is not %s", data->source,
+                            i / outputs, t, clg_net_values(net));
     }
     return CLG_OK;
+}
+
+/* Each class of data as the network numbers it: map (data->classes), which the caller frees. */
+static clg_status map_classes(int32_t **map, const struct clg_net *net,
+                              const struct clg_dataset *data)
+{
+    CLG_TRY(clg_alloc(map, (size_t)data->classes, sizeof **map, "a class table"));
+    return clg_dataset_class_map(*map, data, net->class_name, net->classes);
 }
 
 static clg_status check_shapes(const struct clg_net *net, const struct clg_dataset *data)
@@ -46,6 +68,54 @@ static clg_status check_shapes(const struct clg_net *net, const struct clg_datas
         return clg_fail(CLG_EDATA, "%s: has class targets, and the network expects %zu values",
                         data->source, outputs);
     return CLG_OK;
+}
+
+/* Row i of data, scaled.  What the device's float cannot hold would only show as a loss that is no
+ * number. */
+static clg_status scaled_row(double *row, const struct clg_dataset *data,
+                             const struct clg_normalise *normalise, size_t i)
+{
+    clg_dataset_row(row, data, i);
+    for (size_t f = 0; f < data->features; f++) {
+        row[f] = row[f] * normalise->scale[f] + normalise->shift[f];
+        if (!(fabs(row[f]) <= FLT_MAX))
+            return clg_fail(CLG_EDATA,
+                            "%s: row %zu, column %zu (from 0) is %g after its scaling, beyond a "
+                            "float: use --normalize std or minmax",
+                            data->source, data->pick ? data->pick[i] : i, f, row[f]);
+    }
+    return CLG_OK;
+}
+
+/* Looked at before a run is opened; bytes and floats are left to their upload. */
+static clg_status check_doubles(const struct clg_net *net, const struct clg_dataset *data)
+{
+    struct clg_normalise normalise = {0};
+    double *row = NULL;
+    clg_status status;
+    CLG_TRY(clg_net_normalise_for(&normalise, net, data));
+    CLG_TRY_DONE(clg_alloc(&row, data->features, sizeof *row, "a row"));
+    for (size_t i = 0; i < data->rows && status == CLG_OK; i++)
+        status = scaled_row(row, data, &normalise, i);
+done:
+    free(row);
+    clg_normalise_clear(&normalise);
+    return status;
+}
+
+clg_status clg_net_check_data(const clg_net *net, const clg_dataset *data)
+{
+    int32_t *map = NULL;
+    CLG_TRY(check_shapes(net, data));
+    if (!data->labels && !data->values)
+        return clg_fail(CLG_EDATA, "%s: has no targets; give X,Y", data->source);
+    if (data->storage == CLG_DOUBLES)
+        CLG_TRY(check_doubles(net, data));
+    if (net->target == CLG_TARGET_VALUE)
+        return check_values(net, data);
+    clg_status status = map_classes(&map, net, data);
+    free(map);
+    return status;
 }
 
 clg_status clg_resident_plan(struct clg_resident *resident, struct clg_plan *plan,
@@ -100,13 +170,10 @@ static clg_status upload_reals(struct clg_buf *x, const struct clg_dataset *data
     CLG_TRY(clg_alloc(&staged, chunk * data->features, sizeof *staged, "a part of the data"));
     for (size_t first = 0; first < data->rows && status == CLG_OK; first += chunk) {
         size_t n = data->rows - first < chunk ? data->rows - first : chunk;
-        for (size_t i = 0; i < n; i++) {
-            double *row = staged + i * data->features;
-            clg_dataset_row(row, data, first + i);
-            for (size_t f = 0; f < data->features; f++)
-                row[f] = row[f] * normalise->scale[f] + normalise->shift[f];
-        }
-        status = clg_real_upload(x, staged, first * data->features, n * data->features);
+        for (size_t i = 0; i < n && status == CLG_OK; i++)
+            status = scaled_row(staged + i * data->features, data, normalise, first + i);
+        if (status == CLG_OK)
+            status = clg_real_upload(x, staged, first * data->features, n * data->features);
     }
     free(staged);
     return status;
@@ -117,8 +184,7 @@ static clg_status upload_classes(struct clg_buf *t, const struct clg_dataset *da
 {
     int32_t *map = NULL, *labels = NULL;
     clg_status status;
-    CLG_TRY_DONE(clg_alloc(&map, (size_t)data->classes, sizeof *map, "a class table"));
-    CLG_TRY_DONE(clg_dataset_class_map(map, data, net->class_name, net->classes));
+    CLG_TRY_DONE(map_classes(&map, net, data));
     CLG_TRY_DONE(clg_alloc(&labels, data->rows, sizeof *labels, "labels"));
     for (size_t i = 0; i < data->rows; i++)
         labels[i] = map[data->labels[i]];
@@ -133,10 +199,9 @@ static clg_status upload_values(struct clg_buf *t, const struct clg_dataset *dat
                                 const struct clg_net *net)
 {
     double *values;
-    if (data->values) {
-        CLG_TRY(check_values(net, data));
+    CLG_TRY(check_values(net, data));
+    if (data->values)
         return clg_real_upload(t, data->values, 0, data->rows * data->outputs);
-    }
     CLG_TRY(clg_alloc(&values, data->rows, sizeof *values, "targets"));
     for (size_t i = 0; i < data->rows; i++)
         values[i] = data->labels[i];
@@ -148,6 +213,10 @@ static clg_status upload_values(struct clg_buf *t, const struct clg_dataset *dat
 static clg_status upload_features(struct clg_rows *rows, const struct clg_dataset *data,
                                   const struct clg_normalise *normalise)
 {
+    for (size_t f = 0; data->storage == CLG_BYTES && f < data->features; f++)
+        if (!(fabs(normalise->shift[f]) + 255 * fabs(normalise->scale[f]) <= FLT_MAX))
+            return clg_fail(CLG_EUSAGE, "--normalize %s: makes more of a byte than a float holds",
+                            normalise->kind);
     CLG_TRY(clg_real_upload(&rows->scale, normalise->scale, 0, data->features));
     CLG_TRY(clg_real_upload(&rows->shift, normalise->shift, 0, data->features));
     return data->storage == CLG_BYTES ? upload_bytes(&rows->x, data)

@@ -58,9 +58,16 @@ static clg_status upload_targets(struct clg_engine *engine, const int32_t *label
                                  const float *values, int B)
 {
     const struct clg_net *net = engine->net;
+    if (labels && values)
+        return clg_fail(CLG_EUSAGE, "clg_engine_backward: give labels or values, not both");
     if (net->target == CLG_TARGET_VALUE) {
+        size_t outputs = (size_t)clg_net_outputs(net);
         if (!values)
             return clg_fail(CLG_EUSAGE, "the network has value targets, and none were given");
+        for (size_t i = 0; i < (size_t)B * outputs; i++)
+            if (!clg_net_takes_value(net, (double)values[i]))
+                return clg_fail(CLG_EUSAGE, "row %zu: target %g is not %s", i / outputs,
+                                (double)values[i], clg_net_values(net));
         return upload_floats(&engine->t, values, B, clg_net_outputs(net));
     }
     if (!labels)

@@ -11,6 +11,13 @@ int clg_matmul_has_clblast(void)
     return 1;
 }
 
+/* CLBlast keeps its programs, and with them the context, until the process ends.  Its one cache
+ * serves all contexts: another device that is open makes its programs again. */
+static void forget_programs(void)
+{
+    (void)CLBlastClearCache();
+}
+
 clg_status clg_matmul_clblast(clg_device *device, struct clg_buf *C, const struct clg_buf *A,
                               const struct clg_buf *B, int M, int N, int K, enum clg_form form)
 {
@@ -19,6 +26,7 @@ clg_status clg_matmul_clblast(clg_device *device, struct clg_buf *C, const struc
     const size_t lda = (size_t)clg_stride(device, transpose_a ? M : K);
     const size_t ldb = (size_t)clg_stride(device, transpose_b ? K : N);
     cl_event event = NULL;
+    device->at_close = forget_programs;
     assert(M > 0 && N > 0 && K > 0);
     /* a view is a sub-buffer of its own: its elements start at 0 */
     CLBlastStatusCode code =

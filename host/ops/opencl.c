@@ -1,6 +1,7 @@
 /* The OpenCL back end: one launcher a kernel, and the table of layer operations made of them.  An
  * operation is several plain launches here; fused forms are not in this file. */
 #include "device/launch.h"
+#include "device/program.h"
 #include "ops/ops.h"
 
 #include <assert.h>
@@ -21,14 +22,15 @@ static size_t pieces(size_t n)
 }
 
 /* Launches over the pieces of each row of a matrix (rows,columns): groups as wide as the row, up to
- * GROUP_MOST, and of as many rows as then fit. */
+ * GROUP_MOST, and of as many rows as then fit, within what kernel and device allow. */
 static clg_status launch_matrix(struct clg_args *args, int rows, int columns)
 {
-    size_t most = args->device->max_group < GROUP_MOST ? args->device->max_group : GROUP_MOST;
+    const size_t *items = args->device->max_items;
+    size_t most = args->limits->max_group < GROUP_MOST ? args->limits->max_group : GROUP_MOST;
     size_t wide = pieces((size_t)columns), l0 = 1, l1 = 1;
-    while (l0 < wide && 2 * l0 <= most)
+    while (l0 < wide && 2 * l0 <= most && 2 * l0 <= items[0])
         l0 *= 2;
-    while (l1 < (size_t)rows && 2 * l0 * l1 <= most)
+    while (l1 < (size_t)rows && 2 * l0 * l1 <= most && 2 * l1 <= items[1])
         l1 *= 2;
     return clg_launch2(args, wide, (size_t)rows, l0, l1);
 }
@@ -252,13 +254,20 @@ static clg_status ocl_loss_fwd(clg_device *device, struct clg_buf *y, struct clg
     return clg_launch1(&args, (size_t)B, 0);
 }
 
-/* The work-group of reduce.cl: a power of two that the device takes. */
-static size_t reduce_group(const clg_device *device)
+/* Takes a kernel of reduce.cl, made for a work-group that the device takes and the kernel itself:
+ * the largest power of two there is, up to REDUCE_GROUP. */
+static clg_status begin_reduce(struct clg_args *args, size_t *group, clg_device *device,
+                               const char *more, const char *name)
 {
-    size_t group = REDUCE_GROUP;
-    while (group > device->max_group)
-        group /= 2;
-    return group;
+    char options[48];
+    for (*group = REDUCE_GROUP;; *group /= 2) {
+        if (*group > 1 && (*group > device->max_group || *group > device->max_items[0]))
+            continue;
+        snprintf(options, sizeof options, "-DGROUP=%zu%s", *group, more);
+        CLG_TRY(clg_args_begin(args, device, "reduce", options, name));
+        if (*group == 1 || *group <= args->limits->max_group)
+            return CLG_OK;
+    }
 }
 
 static clg_status ocl_score(clg_device *device, struct clg_buf *stats, struct clg_buf *hits,
@@ -266,10 +275,10 @@ static clg_status ocl_score(clg_device *device, struct clg_buf *stats, struct cl
                             const struct clg_buf *t, int B, int O, enum clg_target target)
 {
     struct clg_args args;
-    char options[48];
-    const size_t group = reduce_group(device);
-    snprintf(options, sizeof options, "-DGROUP=%zu -DTARGET=%d", group, (int)target);
-    CLG_TRY(clg_args_begin(&args, device, "reduce", options, "score"));
+    char more[24];
+    size_t group;
+    snprintf(more, sizeof more, " -DTARGET=%d", (int)target);
+    CLG_TRY(begin_reduce(&args, &group, device, more, "score"));
     clg_arg_buf(&args, stats);
     clg_arg_buf(&args, hits);
     clg_arg_buf(&args, row_loss);
@@ -282,12 +291,11 @@ static clg_status ocl_score(clg_device *device, struct clg_buf *stats, struct cl
 }
 
 static clg_status ocl_square_sums(clg_device *device, struct clg_buf *partial,
-                                  const struct clg_buf *params, size_t n, const char *options,
-                                  size_t groups)
+                                  const struct clg_buf *params, size_t n, size_t groups)
 {
     struct clg_args args;
-    const size_t group = reduce_group(device);
-    CLG_TRY(clg_args_begin(&args, device, "reduce", options, "square_sums"));
+    size_t group;
+    CLG_TRY(begin_reduce(&args, &group, device, "", "square_sums"));
     clg_arg_buf(&args, partial);
     clg_arg_buf(&args, params);
     clg_arg_ulong(&args, n);
@@ -298,14 +306,11 @@ static clg_status ocl_penalty(clg_device *device, struct clg_buf *stats, struct 
                               const struct clg_buf *params, size_t n, double factor)
 {
     struct clg_args args;
-    char options[32];
-    const size_t group = reduce_group(device);
-    size_t groups = (n + SUM_PER_GROUP - 1) / SUM_PER_GROUP;
+    size_t group, groups = (n + SUM_PER_GROUP - 1) / SUM_PER_GROUP;
     if (groups > CLG_PENALTY_SCRATCH)
         groups = CLG_PENALTY_SCRATCH;
-    snprintf(options, sizeof options, "-DGROUP=%zu", group);
-    CLG_TRY(ocl_square_sums(device, scratch, params, n, options, groups));
-    CLG_TRY(clg_args_begin(&args, device, "reduce", options, "penalty_add"));
+    CLG_TRY(ocl_square_sums(device, scratch, params, n, groups));
+    CLG_TRY(begin_reduce(&args, &group, device, "", "penalty_add"));
     clg_arg_buf(&args, stats);
     clg_arg_buf(&args, scratch);
     clg_arg_int(&args, (int)groups);

@@ -5,6 +5,7 @@
  * of outputs before they came here. */
 #include "ops/ops.h"
 
+#include "core/predicted.h"
 #include "core/rng.h"
 
 #include <assert.h>
@@ -334,18 +335,6 @@ static clg_status ref_loss_fwd(clg_device *device, struct clg_buf *y, struct clg
 
 /* ---------------------------------------------------------------- figures */
 
-/* The first of the largest outputs; with one output, 1 from 0.5 on. */
-static int predicted(const double *y, int O)
-{
-    int best = 0;
-    if (O == 1)
-        return y[0] >= 0.5;
-    for (int o = 1; o < O; o++)
-        if (y[o] > y[best])
-            best = o;
-    return best;
-}
-
 static clg_status ref_score(clg_device *device, struct clg_buf *stats, struct clg_buf *hits,
                             const struct clg_buf *row_loss, const struct clg_buf *y,
                             const struct clg_buf *t, int B, int O, enum clg_target target)
@@ -355,7 +344,7 @@ static clg_status ref_score(clg_device *device, struct clg_buf *stats, struct cl
     for (int b = 0; b < B; b++) {
         sum += losses[b];
         if (target == CLG_TARGET_CLASS)
-            *integers(hits) += predicted(row(device, y, b, O), O) == integers(t)[b];
+            *integers(hits) += clg_class_of(row(device, y, b, O), NULL, O) == integers(t)[b];
     }
     reals(stats)[0] += sum;
     return CLG_OK;

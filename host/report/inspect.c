@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include "core/config.h"
 #include "core/memory.h"
+#include "core/text.h"
 #include "data/dataset.h"
 #include "net/model_file.h"
 #include "net/tensor_file.h"
@@ -233,22 +234,13 @@ done:
 
 /* ---- which is it */
 
-/* Whether path ends in extension, or in extension and .gz. */
-static int ends_in(const char *path, const char *extension)
-{
-    size_t length = strlen(path), wanted = strlen(extension);
-    if (length > 3 && strcmp(path + length - 3, ".gz") == 0)
-        length -= 3;
-    return length >= wanted && strncmp(path + length - wanted, extension, wanted) == 0;
-}
-
 /* By the first bytes; by the name where they are compressed or text. */
 static clg_status find_kind(enum kind *kind, const char *path)
 {
     unsigned char head[9] = {0};
     struct stat status;
     if (stat(path, &status) != 0 || !S_ISREG(status.st_mode)) {
-        *kind = ends_in(path, ".safetensors") ? MODEL : SPEC;
+        *kind = clg_ends_in_gz(path, ".safetensors") ? MODEL : SPEC;
         return CLG_OK;
     }
     FILE *file = fopen(path, "rbe");
@@ -258,11 +250,11 @@ static clg_status find_kind(enum kind *kind, const char *path)
     fclose(file);
     int packed = head[0] == 0x1f && head[1] == 0x8b;
     int text = got > 0 && !packed && !memchr(head, '\0', got);
-    if (ends_in(path, ".safetensors"))
+    if (clg_ends_in_gz(path, ".safetensors"))
         *kind = MODEL;
-    else if (memcmp(head, "\x93NUMPY", 6) == 0 || (packed && ends_in(path, ".npy")))
+    else if (memcmp(head, "\x93NUMPY", 6) == 0 || (packed && clg_ends_in_gz(path, ".npy")))
         *kind = NPY;
-    else if (text || ends_in(path, ".csv"))
+    else if (text || clg_ends_in_gz(path, ".csv"))
         *kind = CSV;
     else if (head[0] == 0 && head[1] == 0)
         *kind = IDX;

@@ -5,18 +5,12 @@
 
 #include "core/file.h"
 #include "core/memory.h"
+#include "core/text.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static int ends_in(const char *path, const char *ending)
-{
-    size_t length = strlen(path), tail = strlen(ending);
-    return length >= tail && strcmp(path + length - tail, ending) == 0;
-}
 
 static clg_status write_npy(const char *path, const clg_net *net, const float *y, size_t rows,
                             int as_classes)
@@ -71,7 +65,7 @@ static void put_row(FILE *out, const clg_net *net, const float *y, int as_classe
         put_field(out, name ? name : "");
     }
     for (int j = 0; !as_classes && j < O; j++)
-        fprintf(out, "%s%.9g", j ? "," : "", (double)y[j]);
+        fprintf(out, "%s%s", j ? "," : "", clg_print_number((double)y[j], 9).text);
     fputc('\n', out);
 }
 
@@ -92,34 +86,20 @@ static clg_status csv_text(char **text, size_t *size, const clg_net *net, const 
     return CLG_OK;
 }
 
-static clg_status to_standard_output(const char *text, size_t size)
-{
-    while (size > 0) {
-        ssize_t written = write(STDOUT_FILENO, text, size);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written <= 0)
-            return clg_fail(CLG_EIO, "standard output: %s",
-                            written < 0 ? strerror(errno) : "nothing was taken");
-        text += written;
-        size -= (size_t)written;
-    }
-    return CLG_OK;
-}
-
 clg_status clg_predict_write(const char *path, const clg_net *net, const float *y, size_t rows,
                              int proba)
 {
     char *text = NULL;
     size_t size = 0;
     int as_classes = net->classes > 0 && !proba;
-    if (ends_in(path, ".npy"))
+    if (clg_ends_in(path, ".npy"))
         return write_npy(path, net, y, rows, as_classes);
-    if (strcmp(path, "-") != 0 && !ends_in(path, ".csv"))
+    if (strcmp(path, "-") != 0 && !clg_ends_in(path, ".csv"))
         return clg_fail(CLG_EUSAGE, "%s: predictions are written as .npy or .csv, or to -", path);
     CLG_TRY(csv_text(&text, &size, net, y, rows, as_classes));
-    clg_status status = strcmp(path, "-") == 0 ? to_standard_output(text, size)
-                                               : clg_file_write(path, text, size);
+    clg_status status = strcmp(path, "-") == 0
+                            ? clg_write_all(STDOUT_FILENO, "standard output", text, size)
+                            : clg_file_write(path, text, size);
     free(text);
     return status;
 }

@@ -2,6 +2,7 @@
  * shows them. */
 #define _GNU_SOURCE
 #include "core/memory.h"
+#include "core/text.h"
 #include "report/report.h"
 
 #include <stdio.h>
@@ -22,7 +23,7 @@ static void put_scalar(FILE *out, const json_t *value)
     else if (json_is_integer(value))
         fprintf(out, "%lld", (long long)json_integer_value(value));
     else if (json_is_real(value))
-        fprintf(out, "%.9g", json_real_value(value));
+        fputs(clg_print_number(json_real_value(value), 9).text, out);
     else
         fputs(json_is_true(value) ? "yes" : json_is_false(value) ? "no" : "-", out);
 }

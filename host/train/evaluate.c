@@ -1,15 +1,19 @@
-/* Evaluation and prediction over a whole data set: the loop's validation, clg_evaluate, clg_predict. */
+/* Evaluation and prediction over a whole data set: the loop's validation, clg_evaluate,
+ * clg_predict. */
 #include "train/train.h"
 
 #include "core/memory.h"
+#include "core/predicted.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+enum { BATCH_MOST = 256 };
+
 int clg_evaluation_batch(size_t rows)
 {
-    return rows < 256 ? (int)rows : 256;
+    return rows < BATCH_MOST ? (int)rows : BATCH_MOST;
 }
 
 /* Enqueues the forward pass of rows start..start+B of data, in order, up to loss or output. */
@@ -87,7 +91,7 @@ static clg_status run_rows(struct session *session, double *y, double *loss)
 {
     struct clg_engine *engine = session->engine;
     size_t rows = session->data.rows.rows, O = (size_t)clg_net_outputs(session->net);
-    double row_loss[256], sum = 0;
+    double row_loss[BATCH_MOST], sum = 0;
     for (size_t at = 0; at < rows; at += (size_t)engine->max_batch) {
         int B = batch_at(at, rows, engine->max_batch);
         CLG_TRY(forward_rows(engine, &session->data, at, B, loss != NULL));
@@ -106,11 +110,14 @@ static clg_status run_rows(struct session *session, double *y, double *loss)
 clg_status clg_predict(float *y, const clg_net *net, clg_device *device, const clg_dataset *data)
 {
     struct session session;
+    struct clg_dataset bare = *data; /* borrows the rows; whatever targets there are stay here */
     double *wide = NULL;
     size_t count;
+    bare.labels = NULL;
+    bare.values = NULL;
     if (!clg_size_mul(&count, data->rows, (size_t)clg_net_outputs(net)))
         return clg_fail(CLG_ENOMEM, "%s: %zu predictions are too many", data->source, data->rows);
-    CLG_TRY(session_begin(&session, net, device, data));
+    CLG_TRY(session_begin(&session, net, device, &bare));
     clg_status status = clg_alloc(&wide, count, sizeof *wide, "predictions");
     if (status == CLG_OK)
         status = run_rows(&session, wide, NULL);
@@ -119,28 +126,6 @@ clg_status clg_predict(float *y, const clg_net *net, clg_device *device, const c
     free(wide);
     session_end(&session);
     return status;
-}
-
-static int predicted(const double *y, int O)
-{
-    int best = 0;
-    if (O == 1)
-        return y[0] >= 0.5;
-    for (int j = 1; j < O; j++)
-        if (y[j] > y[best])
-            best = j;
-    return best;
-}
-
-int clg_predicted_class(const float *y, int O)
-{
-    int best = 0;
-    if (O == 1)
-        return y[0] >= 0.5f;
-    for (int j = 1; j < O; j++)
-        if (y[j] > y[best])
-            best = j;
-    return best;
 }
 
 struct ranked {
@@ -154,7 +139,8 @@ static int by_score(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-/* Area under the ROC curve by ranks, equal scores sharing their mean rank (Mann and Whitney 1947). */
+/* Area under the ROC curve by ranks, equal scores sharing their mean rank (Mann and Whitney
+ * 1947). */
 static double area_under_curve(struct ranked *row, size_t rows)
 {
     double rank_sum = 0, positives = 0;
@@ -217,7 +203,7 @@ static clg_status score_classes(clg_evaluation *out, const struct clg_net *net, 
     CLG_TRY(clg_alloc(&out->recall, n, sizeof *out->recall, "recalls"));
     CLG_TRY(clg_alloc(&out->f1, n, sizeof *out->f1, "F1 figures"));
     for (size_t i = 0; i < out->examples; i++)
-        out->confusion[(size_t)truth[i] * n + (size_t)predicted(y + i * O, (int)O)]++;
+        out->confusion[(size_t)truth[i] * n + (size_t)clg_class_of(y + i * O, NULL, (int)O)]++;
     class_figures(out);
     return net->classes == 2 ? two_class_auc(out, y, truth, out->examples, (int)O) : CLG_OK;
 }

@@ -1,12 +1,15 @@
-/* The training loop, the only one there is: epochs of enqueued steps, figures and saves by the clock,
- * and nothing read from the device inside an epoch unless the caller wants progress or a save is due. */
+/* The training loop, the only one there is: epochs of enqueued steps, figures and saves by the
+ * clock, and nothing read from the device inside an epoch unless the caller wants progress or a
+ * save is due. */
 #include "train/train.h"
 
 #include "core/memory.h"
+#include "core/text.h"
 #include "device/program.h"
 
 #include <limits.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,10 +71,12 @@ static clg_status read_settings(struct loop *loop)
     }
     if (clg_config_is_set(run, "log-every"))
         loop->log_every = (uint64_t)clg_config_integer(run, "log-every");
-    if (save[strlen(save) - 1] == 's')
-        loop->save_seconds = strtod(save, NULL);
+    double period = 0;
+    const char *unit = clg_read_number_at(&period, save);
+    if (unit && *unit == 's')
+        loop->save_seconds = period;
     else
-        loop->save_steps = (uint64_t)strtod(save, NULL);
+        loop->save_steps = (uint64_t)period;
     return CLG_OK;
 }
 
@@ -101,6 +106,21 @@ static clg_status make_resident(struct loop *loop, const clg_dataset *data, cons
     CLG_TRY(clg_engine_push(loop->engine));
     CLG_TRY(clg_resident_upload(&loop->data, data, loop->net));
     return val ? clg_resident_upload(&loop->val, val, loop->net) : CLG_OK;
+}
+
+/* Tells the caller of a decision. */
+static void say(const struct loop *loop, const char *format, ...) CLG_PRINTF(2, 3);
+
+static void say(const struct loop *loop, const char *format, ...)
+{
+    char line[256];
+    va_list arguments;
+    if (!loop->hooks.log)
+        return;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    loop->hooks.log(loop->hooks.user, line);
 }
 
 static clg_status diverged(const struct loop *loop, const char *what)
@@ -138,8 +158,8 @@ static clg_status pull(struct loop *loop)
     return CLG_OK;
 }
 
-/* Writes best.safetensors from the copy that the device keeps; before there is one, an earlier run's
- * must not stand beside our last. */
+/* Writes best.safetensors from the copy that the device keeps; before there is one, an earlier
+ * run's must not stand beside our last. */
 static clg_status save_best(struct loop *loop)
 {
     struct clg_net *best = NULL;
@@ -192,11 +212,19 @@ static void report(struct loop *loop, int epoch_end)
         loop->hooks.progress(loop->hooks.user, &loop->progress);
 }
 
-/* What is due between two steps: lines every N steps, progress and saves by the clock. */
+/* Whether the epoch ends with the step that was taken last. */
+static int epoch_ends(const struct loop *loop)
+{
+    return loop->progress.epoch_step == loop->epoch_steps || loop->net->step == loop->steps;
+}
+
+/* What is due between two steps: lines every N steps, but for the last of an epoch, which has its
+ * own; progress and saves by the clock. */
 static clg_status between_steps(struct loop *loop)
 {
     double now = clg_clock();
-    int line = loop->run && loop->log_every && loop->net->step % loop->log_every == 0;
+    int line = loop->run && loop->log_every && loop->net->step % loop->log_every == 0 &&
+               !epoch_ends(loop);
     int show = loop->hooks.wants_progress && now - loop->last_progress >= PROGRESS_PERIOD;
     int due = save_due(loop, now);
     if (!line && !show && !due)
@@ -280,6 +308,7 @@ static clg_status one_epoch(struct loop *loop, int epoch)
 {
     loop->progress.epoch = epoch;
     loop->progress.epoch_step = 0;
+    loop->progress.val_loss = loop->progress.val_accuracy = (double)NAN;
     loop->epoch_rows = 0;
     loop->epoch_started = clg_clock();
     CLG_TRY(clg_engine_zero_scores(loop->engine));
@@ -307,17 +336,37 @@ static clg_status run_epochs(struct loop *loop)
         return clg_fail(CLG_ECANCELLED, "interrupted at epoch %d, step %llu%s",
                         loop->progress.epoch, (unsigned long long)loop->net->step,
                         loop->run ? ": saved" : "");
+    if (loop->engine->best_kept)
+        say(loop, "best epoch %d: %s loss %s%s", loop->best_epoch,
+            loop->has_val ? "validation" : "training", clg_print_number(loop->best_loss, 6).text,
+            loop->run ? ", kept in best.safetensors" : "");
     return CLG_OK;
 }
 
-/* The routes in use, for config.ini. */
+/* The routes in use, for config.ini and the caller. */
 static clg_status record_plan(struct loop *loop)
 {
-    if (!loop->run || loop->device->kind == CLG_REFERENCE)
+    const char *route = loop->device->route == CLG_ROUTE_CLBLAST ? "clblast" : "native";
+    if (loop->device->kind == CLG_REFERENCE)
+        return CLG_OK;
+    say(loop, "plan plain: each operation in launches of its own; matrix products: %s", route);
+    if (!loop->run)
         return CLG_OK;
     CLG_TRY(clg_run_record(loop->run, "plan", "plain"));
-    return clg_run_record(loop->run, "matmul",
-                          loop->device->route == CLG_ROUTE_CLBLAST ? "clblast" : "native");
+    return clg_run_record(loop->run, "matmul", route);
+}
+
+/* Step 0 and moments of zero, whatever the network went through before. */
+static clg_status begin_anew(struct loop *loop)
+{
+    struct clg_net *net = loop->net;
+    net->step = 0;
+    net->epoch = 0;
+    for (int s = 0; s < clg_opt_slots(net->opt); s++) {
+        memset(net->slot[s], 0, net->count * sizeof *net->slot[s]);
+        CLG_TRY(clg_buf_zero(&loop->engine->slot[s]));
+    }
+    return CLG_OK;
 }
 
 static clg_status check_training_data(const clg_net *net, const clg_dataset *data)
@@ -343,9 +392,8 @@ static clg_status begin(struct loop *loop, const clg_dataset *data, const clg_da
                                            .val_accuracy = (double)NAN,
                                            .cost = (double)NAN};
     CLG_TRY(make_resident(loop, data, val));
+    CLG_TRY(begin_anew(loop));
     CLG_TRY(record_plan(loop));
-    loop->net->step = 0;
-    loop->net->epoch = 0;
     loop->best_loss = INFINITY;
     loop->started = loop->last_save = loop->last_progress = clg_clock();
     clg_throttle_begin(&loop->throttle, loop->device);

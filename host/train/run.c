@@ -16,27 +16,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Makes folder and the folders above it where they are missing. */
-static clg_status make_folders(const char *folder)
-{
-    char *path;
-    clg_status status = CLG_OK;
-    CLG_TRY(clg_text_copy(&path, folder));
-    for (char *at = path + 1; status == CLG_OK; at++) {
-        char held = *at;
-        if (held != '/' && held != '\0')
-            continue;
-        *at = '\0';
-        if (mkdir(path, 0777) != 0 && errno != EEXIST)
-            status = clg_fail(CLG_EIO, "%s: cannot be made: %s", path, strerror(errno));
-        *at = held;
-        if (held == '\0')
-            break;
-    }
-    free(path);
-    return status;
-}
-
 static clg_status take_lock(struct clg_run *run)
 {
     run->lock = open(run->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -79,7 +58,7 @@ clg_status clg_run_open(clg_run **out, const char *folder, const clg_config *con
     run->lock = run->metrics = -1;
     CLG_TRY_DONE(clg_text_copy(&run->folder, folder));
     CLG_TRY_DONE(clg_config_copy(&run->config, config));
-    CLG_TRY_DONE(make_folders(folder));
+    CLG_TRY_DONE(clg_folder_make(folder, 0777));
     CLG_TRY_DONE(take_lock(run));
     clg_file_sweep(folder);
     status = write_config(run);
@@ -136,21 +115,6 @@ static void put_real(json_t *line, const char *key, double value)
         json_object_set_new(line, key, json_real(value));
 }
 
-static clg_status append(const struct clg_run *run, const char *text, size_t size)
-{
-    while (size > 0) {
-        ssize_t written = write(run->metrics, text, size);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written <= 0)
-            return clg_fail(CLG_EIO, "%s/metrics.jsonl: cannot be written: %s", run->folder,
-                            written < 0 ? strerror(errno) : "nothing was taken");
-        text += written;
-        size -= (size_t)written;
-    }
-    return CLG_OK;
-}
-
 clg_status clg_run_log(struct clg_run *run, const clg_progress *progress)
 {
     if (run->metrics < 0)
@@ -171,7 +135,11 @@ clg_status clg_run_log(struct clg_run *run, const clg_progress *progress)
         return clg_fail(CLG_ENOMEM, "%s/metrics.jsonl: no memory for a line", run->folder);
     size_t size = strlen(text);
     text[size] = '\n'; /* in the place of the closing 0: one write is one whole line */
-    clg_status status = append(run, text, size + 1);
+    char *path = NULL;
+    clg_status status = path_in(&path, run, "metrics.jsonl");
+    if (status == CLG_OK)
+        status = clg_write_all(run->metrics, path, text, size + 1);
+    free(path);
     free(text);
     return status;
 }

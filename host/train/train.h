@@ -1,4 +1,5 @@
-/* The inside of training: the run's folder, and the evaluation that the loop and clg_evaluate share. */
+/* The inside of training: the run's folder, and the evaluation that the loop and clg_evaluate
+ * share. */
 #ifndef CLG_TRAIN_TRAIN_H
 #define CLG_TRAIN_TRAIN_H
 

@@ -64,8 +64,8 @@ CLG_API const char *clg_last_error(void);
 /* CLG_VERSION of the library that is running. */
 CLG_API const char *clg_version(void);
 
-/* The one of count words that a mistyped text most likely meant, NULL where none is near.  stride: bytes
- * from one word's pointer to the next, so that a table's column can be searched. */
+/* The one of count words that a mistyped text most likely meant, NULL where none is near.  stride:
+ * bytes from one word's pointer to the next, so that a table's column can be searched. */
 CLG_API const char *clg_nearest(const char *text, const char *const *words, size_t count,
                                 size_t stride);
 
@@ -206,11 +206,13 @@ CLG_API clg_status clg_dataset_split(clg_dataset **first, clg_dataset **rest,
 typedef struct clg_net clg_net;
 
 /* A network for data as config says (layers, act, output-act, loss, init, seed, normalize), its
- * normalisation fitted on data, its weights drawn.  CLG_EUSAGE for combinations that do not exist. */
+ * normalisation fitted on data, its weights drawn.  CLG_EUSAGE for combinations that do not
+ * exist. */
 CLG_API clg_status clg_net_create(clg_net **out, const clg_config *config, const clg_dataset *data);
 
-/* Reads a model file (safetensors).  A plain file without clgrad's metadata needs config with layers
- * (and what else differs from the defaults); otherwise config may be NULL. */
+/* Reads a model file (safetensors).  A plain file without clgrad's metadata needs config with
+ * layers (and what else differs from the defaults); otherwise config may be NULL, and CLG_EUSAGE
+ * says where it asks for another network than the file holds. */
 CLG_API clg_status clg_net_load(clg_net **out, const char *path, const clg_config *config);
 
 /* Writes the model file: temporary file, fsync, rename. */
@@ -241,11 +243,15 @@ CLG_API clg_status clg_net_get_weights(const clg_net *net, int layer, double *we
 CLG_API clg_status clg_net_set_weights(clg_net *net, int layer, const double *weight,
                                        const double *bias);
 
-/* Loads spec, as clg_dataset_load does, in the form that net was trained on: target and label-col are
- * the network's unless config (may be NULL) sets them.  targets 0, for prediction: a CSV file may
- * lack its target column. */
+/* Loads spec, as clg_dataset_load does, in the form that net was trained on: target and label-col
+ * are the network's unless config (may be NULL) sets them.  targets 0, for prediction: none are
+ * read, and a CSV file may lack its target column. */
 CLG_API clg_status clg_net_load_data(clg_dataset **out, const clg_net *net, const char *spec,
                                      clg_part part, const clg_config *config, int targets);
+
+/* CLG_EDATA where net cannot be trained or evaluated on data: another number of features, no
+ * targets, or such as it cannot take, a class that it does not know for one. */
+CLG_API clg_status clg_net_check_data(const clg_net *net, const clg_dataset *data);
 
 /* ----------------------------------------------------------------- engine */
 
@@ -288,7 +294,7 @@ CLG_API clg_status clg_run_open(clg_run **out, const char *folder, const clg_con
 CLG_API void clg_run_close(clg_run *run);
 
 typedef struct clg_progress {
-    int epoch, epochs;            /* from 1; epochs 0 where only steps are limited */
+    int epoch, epochs;            /* from 1; as many as the steps make where those are given */
     uint64_t step, steps;         /* done in all, to do in all */
     uint64_t epoch_step, epoch_steps;
     double loss, accuracy;        /* of this epoch so far; NaN where not known */
@@ -307,7 +313,7 @@ typedef struct clg_train_hooks {
     /* Asked between steps, from the thread that trains; not 0 ends the training after a last save
      * with CLG_ECANCELLED.  May read a flag that another thread or a signal sets. */
     int (*should_stop)(void *user);
-    /* A line about a decision taken (a route, a fallback). */
+    /* A line about a decision taken: the plan and the route in use, the best epoch. */
     void (*log)(void *user, const char *line);
 } clg_train_hooks;
 
@@ -318,18 +324,20 @@ typedef struct clg_train_result {
     double seconds;
 } clg_train_result;
 
-/* Trains net on data as its config says; val (may be NULL) is evaluated after every epoch; run (may
- * be NULL) takes metrics and checkpoints; hooks and result may be NULL.  CLG_EDIVERGED leaves the
- * last good checkpoint.  On return net holds the trained parameters. */
+/* Trains net on data as its config says, anew from the weights it has: step 0, moments of zero.
+ * val (may be NULL) is evaluated after every epoch; run (may be NULL) takes metrics and
+ * checkpoints; hooks and result may be NULL.  CLG_EDIVERGED leaves the last good checkpoint.  On
+ * return net holds the trained parameters. */
 CLG_API clg_status clg_train(clg_train_result *result, clg_net *net, clg_device *device,
                              const clg_dataset *data, const clg_dataset *val, clg_run *run,
                              const clg_train_hooks *hooks);
 
-/* Fills x (B,I) and exactly one of labels (B) and values (B,O) with the next batch; returns how many
- * rows it gave, 0 at the end.  */
+/* Fills x (B,I) and exactly one of labels (B) and values (B,O) with the next batch; returns how
+ * many rows it gave, 0 at the end. */
 typedef int (*clg_batch_fn)(void *user, float *x, int32_t *labels, float *values, int B);
 
-/* Trains net on what next gives, up to its end; one pass.  result may be NULL. */
+/* Trains net on what next gives, up to its end; one pass, which goes on with the moments and the
+ * step that net has.  result may be NULL. */
 CLG_API clg_status clg_train_batches(clg_train_result *result, clg_net *net, clg_device *device,
                                      clg_batch_fn next, void *user);
 

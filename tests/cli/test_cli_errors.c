@@ -65,6 +65,15 @@ static const struct bad_case usage[] = {
     {"verify --quick --full", 2, "--full", ""},
     {"verify --steps 0 --train good.csv", 2, "--steps 0", ""},
     {"eval --data good.csv", 2, "--model", ""},
+    {"eval --model run/last.safetensors --data good.csv --loss mse", 2, "--loss mse", ""},
+    {"eval --model run/last.safetensors --data good.csv --act tanh", 2, "--act tanh", ""},
+    {"predict --model run/last.safetensors --data good.csv --output-act sigmoid", 2,
+     "--output-act sigmoid", ""},
+    {"predict --model run/last.safetensors --data good.csv --normalize none", 2,
+     "--normalize none", ""},
+    {"train " GOOD, 2, "CLGRAD_HOST_LIMIT=abc", "CLGRAD_HOST_LIMIT=abc"},
+    {"eval --device ref --model run/last.safetensors --data good.csv", 2, "CLGRAD_HOST_LIMIT=-1",
+     "CLGRAD_HOST_LIMIT=-1"},
 };
 
 static const struct bad_case data[] = {
@@ -92,6 +101,11 @@ static const struct bad_case data[] = {
     {"train " GOOD "--train x.npy,y3.npy", 3, "3", ""},
     {"train " GOOD "--init-from other.safetensors", 3, "other.safetensors", ""},
     {"train " GOOD "--test x.npy,y.npy", 3, "3 features", ""},
+    {"train " GOOD "--test newclass.csv", 3, "violet", ""},
+    {"train " GOOD "--val newclass.csv", 3, "violet", ""},
+    {"train " GOOD "--out run --val newclass.csv", 3, "violet", ""},
+    {"train " GOOD "--test x2.npy", 3, "x2.npy: has no targets", ""},
+    {"train " GOOD "--train huge.csv --normalize none", 3, "huge.csv: row 1, column 0", ""},
     {"eval --model absent --data good.csv", 3, "absent", ""},
     {"eval --model good.csv --data good.csv", 3, "good.csv", ""},
     {"eval --model cut.safetensors --data good.csv", 3, "cut.safetensors", ""},
@@ -102,6 +116,10 @@ static const struct bad_case data[] = {
     {"eval --device ref --model run/last.safetensors --data x2.npy", 3, "x2.npy", ""},
     {"eval --device ref --model run/last.safetensors --data newclass.csv", 3, "violet", ""},
     {"predict --device ref --model run/last.safetensors --data x.npy", 3, "3", ""},
+    {"predict --device ref --model run/last.safetensors --data hole.csv", 3,
+     "hole.csv:3: column 1 (\"b\"): is empty", ""},
+    {"predict --device ref --model run/last.safetensors --data - < text.csv", 3,
+     "standard input:3: column 1 (\"b\"): \"four\"", ""},
     {"verify --device ref --model run/last.safetensors --data x.npy,y.npy", 3, "3 features", ""},
     {"inspect absent", 3, "absent", ""},
     {"inspect badkey.ini", 3, "badkey.ini", ""},
@@ -133,6 +151,7 @@ static void write_tables(void)
     run_write_text("good.csv",
                    "a,b,colour\n1,2,red\n3,1,blue\n2,5,red\n4,1,blue\n7,3,red\n0,2,blue\n");
     run_write_text("newclass.csv", "a,b,colour\n1,2,red\n3,1,violet\n");
+    run_write_text("huge.csv", "a,b,c\n1,2,0\n1e300,4,1\n");
     run_write_text("text.csv", "a,b,c\n1,2,0\n3,four,1\n5,6,0\n");
     run_write_text("ragged.csv", "a,b,c\n1,2,0\n3,4,1\n5,0\n");
     run_write_text("nan.csv", "a,b,c\n1,2,0\n3,nan,1\n");

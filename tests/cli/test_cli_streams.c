@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <jansson.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -172,6 +173,36 @@ START_TEST(predictions_go_to_stdout_or_a_file)
 }
 END_TEST
 
+/* Standard input can be read once; what stands in the targets' place is not read at all. */
+START_TEST(predicts_from_standard_input)
+{
+    static const char *const tables[] = {"0,0\n0,1\n1,1\n", "a,b\n0,0\n0,1\n1,1\n",
+                                         "a,b,t\n0,0,7\n0,1,\n1,1,what\n"};
+    static char first[sizeof run.out];
+    for (size_t k = 0; k < sizeof tables / sizeof *tables; k++) {
+        run_write_text("in.csv", tables[k]);
+        run_clgrad(&run, "",
+                   "predict --device ref --model model/last.safetensors --data - < in.csv");
+        expect(0);
+        ck_assert_int_eq(run_lines(run.out), 4);
+        if (!k)
+            snprintf(first, sizeof first, "%s", run.out);
+        ck_assert_str_eq(run.out, first);
+    }
+}
+END_TEST
+
+START_TEST(decisions_are_said_with_v)
+{
+    run_clgrad(&run, "", XOR "--epochs 3 -v");
+    expect(0);
+    ck_assert_ptr_nonnull(strstr(run.err, "best epoch 3: training loss "));
+    ck_assert_int_eq(run_lines(run.err), 5);
+    run_clgrad(&run, "", XOR "--epochs 3");
+    ck_assert_ptr_null(strstr(run.err, "best epoch"));
+}
+END_TEST
+
 START_TEST(inspect_and_export)
 {
     run_clgrad(&run, "", "inspect model/last.safetensors");
@@ -270,6 +301,7 @@ START_TEST(verify_against_itself)
     run_clgrad(&run, "", "verify --device ref --train xor --layers 4 --steps 3");
     expect(0);
     ck_assert_ptr_nonnull(strstr(run.out, "verify: ok, "));
+    ck_assert_ptr_nonnull(strstr(run.err, "the reference was compared with itself"));
     run_clgrad(&run, "",
                "verify --device ref --model model/last.safetensors --data xor --steps 2 --json");
     expect(0);
@@ -363,6 +395,8 @@ int main(void)
     tcase_add_test(cases, evaluation_as_text_and_json);
     tcase_add_test(cases, values_have_their_own_figures);
     tcase_add_test(cases, predictions_go_to_stdout_or_a_file);
+    tcase_add_test(cases, predicts_from_standard_input);
+    tcase_add_test(cases, decisions_are_said_with_v);
     tcase_add_test(cases, inspect_and_export);
     tcase_add_test(cases, devices_as_json);
     tcase_add_test(cases, closed_pipe);

@@ -1,0 +1,122 @@
+/* What is taken of a device: groups no larger than each kernel allows, whatever the device does,
+ * and nothing of a caller's context that is not given back. */
+#include "harness_train.h"
+
+#include "device/device.h"
+#include "ops/ops.h"
+
+#include <string.h>
+
+static clg_device *device;
+
+/* A driver whose kernels take small groups, products apart: those state their own size. */
+static size_t most_items = SIZE_MAX;
+
+cl_int __real_clGetKernelWorkGroupInfo(cl_kernel kernel, cl_device_id id,
+                                       cl_kernel_work_group_info what, size_t size, void *value,
+                                       size_t *size_ret);
+cl_int __wrap_clGetKernelWorkGroupInfo(cl_kernel kernel, cl_device_id id,
+                                       cl_kernel_work_group_info what, size_t size, void *value,
+                                       size_t *size_ret);
+
+cl_int __wrap_clGetKernelWorkGroupInfo(cl_kernel kernel, cl_device_id id,
+                                       cl_kernel_work_group_info what, size_t size, void *value,
+                                       size_t *size_ret)
+{
+    char name[64] = "";
+    size_t *items = value;
+    cl_int code = __real_clGetKernelWorkGroupInfo(kernel, id, what, size, value, size_ret);
+    clGetKernelInfo(kernel, CL_KERNEL_FUNCTION_NAME, sizeof name, name, NULL);
+    if (code == CL_SUCCESS && what == CL_KERNEL_WORK_GROUP_SIZE &&
+        strncmp(name, "matmul", 6) != 0 && *items > most_items)
+        *items = most_items;
+    return code;
+}
+
+/* A training whose operations are all compared with the reference. */
+static void train_and_compare(clg_device *on)
+{
+    clg_dataset *data = harness_blobs(70, 40, 3, 1);
+    clg_config *config = harness_config("layers", "33:tanh", "l2", "0.01", NULL);
+    clg_verify_options options = {.steps = 2};
+    clg_verify_result result;
+    clg_net *net;
+    ck_ok(clg_net_create(&net, config, data));
+    ck_ok(clg_verify_training(&result, net, on, data, &options));
+    ck_assert_int_gt(result.cases, 0);
+    clg_net_destroy(net);
+    clg_config_destroy(config);
+    clg_dataset_destroy(data);
+}
+
+static void reset(void)
+{
+    most_items = SIZE_MAX;
+}
+
+START_TEST(groups_fit_each_kernel)
+{
+    static const size_t limits[] = {1, 8, 24};
+    for (size_t k = 0; k < sizeof limits / sizeof *limits; k++) {
+        most_items = limits[k];
+        clg_device *small = harness_device();
+        train_and_compare(small);
+        clg_device_close(small);
+    }
+}
+END_TEST
+
+START_TEST(groups_fit_each_dimension)
+{
+    clg_device *flat = harness_device();
+    if (flat->local_is_dedicated) { /* products on such a device have groups of 16 x 16 */
+        clg_device_close(flat);
+        return;
+    }
+    flat->max_items[0] = 4;
+    flat->max_items[1] = 1;
+    train_and_compare(flat);
+    clg_device_close(flat);
+}
+END_TEST
+
+/* CLBlast keeps programs of every context that it was used with. */
+START_TEST(a_callers_context_is_given_back)
+{
+    clg_config *config = harness_config("matmul", "clblast", NULL);
+    clg_device *attached = NULL;
+    cl_uint before = 0, after = 1;
+    cl_int code;
+    if (!clg_matmul_has_clblast())
+        return;
+    cl_context context = clCreateContext(NULL, 1, &device->id, NULL, NULL, &code);
+    ck_assert_int_eq(code, CL_SUCCESS);
+    cl_command_queue queue = clCreateCommandQueue(context, device->id, 0, &code);
+    ck_assert_int_eq(code, CL_SUCCESS);
+    clGetContextInfo(context, CL_CONTEXT_REFERENCE_COUNT, sizeof before, &before, NULL);
+    ck_ok(clg_device_attach(&attached, context, device->id, queue, config));
+    train_and_compare(attached);
+    clg_device_close(attached);
+    clGetContextInfo(context, CL_CONTEXT_REFERENCE_COUNT, sizeof after, &after, NULL);
+    ck_assert_uint_eq(after, before);
+    clReleaseCommandQueue(queue);
+    clReleaseContext(context);
+    clg_config_destroy(config);
+}
+END_TEST
+
+int main(void)
+{
+    device = harness_device();
+    Suite *suite = suite_create("limits");
+    TCase *tests = tcase_create("limits");
+    tcase_set_timeout(tests, 250);
+    tcase_add_checked_fixture(tests, NULL, reset);
+    tcase_add_test(tests, groups_fit_each_kernel);
+    tcase_add_test(tests, groups_fit_each_dimension);
+    tcase_add_test(tests, a_callers_context_is_given_back);
+    suite_add_tcase(suite, tests);
+    int failed = harness_run(suite);
+    clg_device_close(device);
+    return failed;
+}
