@@ -284,7 +284,7 @@ done:
     return found;
 }
 
-void clg_program_store(clg_device *device)
+int clg_program_store_next(clg_device *device)
 {
     for (struct clg_program *p = device->programs; p; p = p->next) {
         size_t size;
@@ -295,7 +295,21 @@ void clg_program_store(clg_device *device)
         if (binary)
             clg_cache_store(p->key, binary, size);
         free(binary);
+        return 1;
     }
+    return 0;
+}
+
+void clg_program_store(clg_device *device)
+{
+    while (clg_program_store_next(device))
+        ;
+}
+
+void clg_program_leave_unstored(clg_device *device)
+{
+    for (struct clg_program *p = device->programs; p; p = p->next)
+        p->stored = 1;
 }
 
 void clg_program_release_all(clg_device *device)

@@ -30,10 +30,16 @@ clg_status clg_program_find(const struct clg_kernel **out, clg_device *device,
 clg_status clg_program_kernel(cl_kernel *out, clg_device *device, const char *program,
                               const char *options, const char *name);
 
-/* Stores the binaries of programs built from source since the device was opened.  To be called
- * after the first launches and before the device is closed (clg_device_close does, too); failures
- * to write are ignored: a cache is only a cache. */
+/* Stores the binary of one program built from source since the device was opened; 0 where none is
+ * left.  One at a time, since a driver may take a second to make it.  To be called after the first
+ * launches; failures to write are ignored: a cache is only a cache. */
+int clg_program_store_next(clg_device *device);
+
+/* Stores all that are left; clg_device_close does. */
 void clg_program_store(clg_device *device);
+
+/* Lets the close be quick: what is not stored by now never is. */
+void clg_program_leave_unstored(clg_device *device);
 
 /* Releases every program and kernel. */
 void clg_program_release_all(clg_device *device);

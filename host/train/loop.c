@@ -37,6 +37,7 @@ struct loop {
     struct clg_progress progress;
     size_t epoch_rows;             /* examples done in this epoch */
     double best_loss;
+    int stored;                    /* every program's binary is in the cache */
     int best_epoch, best_saved;
     uint64_t best_step;
 };
@@ -253,8 +254,8 @@ static clg_status one_step(struct loop *loop, uint64_t index)
     CLG_TRY(clg_engine_step(engine));
     loop->epoch_rows += (size_t)B;
     loop->progress.epoch_step = index + 1;
-    if (loop->net->step == 2) /* every kernel has run: their binaries are complete */
-        clg_program_store(loop->device);
+    if (loop->net->step >= 2 && !loop->stored) /* every kernel has run: binaries are complete */
+        loop->stored = !clg_program_store_next(loop->device);
     return clg_throttle_step(&loop->throttle, NULL);
 }
 
@@ -332,10 +333,12 @@ static clg_status run_epochs(struct loop *loop)
     if (status != CLG_OK && status != CLG_ECANCELLED)
         return status;
     CLG_TRY(save(loop));
-    if (status == CLG_ECANCELLED)
+    if (status == CLG_ECANCELLED) {
+        clg_program_leave_unstored(loop->device);
         return clg_fail(CLG_ECANCELLED, "interrupted at epoch %d, step %llu%s",
                         loop->progress.epoch, (unsigned long long)loop->net->step,
                         loop->run ? ": saved" : "");
+    }
     if (loop->engine->best_kept)
         say(loop, "best epoch %d: %s loss %s%s", loop->best_epoch,
             loop->has_val ? "validation" : "training", clg_print_number(loop->best_loss, 6).text,
