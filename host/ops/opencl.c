@@ -259,7 +259,7 @@ static clg_status ocl_loss_fwd(clg_device *device, struct clg_buf *y, struct clg
 static clg_status begin_reduce(struct clg_args *args, size_t *group, clg_device *device,
                                const char *more, const char *name)
 {
-    char options[48];
+    char options[64];
     for (*group = REDUCE_GROUP;; *group /= 2) {
         if (*group > 1 && (*group > device->max_group || *group > device->max_items[0]))
             continue;
