@@ -12,6 +12,17 @@
 #define ROW(i) (i)
 #endif
 
+/* Bytes j..j+15 of the row p (n), beyond its end whatever byte: their scale and shift are 0. */
+#define NEXT(l) p[min(j + l, n - 1)]
+INLINE uchar16 bytes16(global const uchar *p, size_t j, size_t n)
+{
+    if (j + 16 <= n)
+        return vload16(0, p + j);
+    return (uchar16)(p[j], NEXT(1), NEXT(2), NEXT(3), NEXT(4), NEXT(5), NEXT(6), NEXT(7), NEXT(8),
+                     NEXT(9), NEXT(10), NEXT(11), NEXT(12), NEXT(13), NEXT(14), NEXT(15));
+}
+#undef NEXT
+
 /* x[b] = data[row] * scale + shift.  x (B,I) is overwritten; data (rows,I) dense; scale and shift
  * (I). */
 kernel void gather_bytes(global float *x, global const uchar *data, PERM global const float *scale,
@@ -21,10 +32,7 @@ kernel void gather_bytes(global float *x, global const uchar *data, PERM global 
     if (j >= n || b >= (size_t)B)
         return;
     global const uchar *row = data + ROW((size_t)start + b) * n;
-    uchar lane[16];
-    for (size_t l = 0; l < 16; l++)
-        lane[l] = j + l < n ? row[j + l] : (uchar)0;
-    const float16 value = convert_float16(vload16(0, lane));
+    const float16 value = convert_float16(bytes16(row, j, n));
     vstore16(fma(value, load16(scale, j, n), load16(shift, j, n)), 0, x + b * (size_t)ldx + j);
 }
 

@@ -153,21 +153,21 @@ MATMUL(matmul_tn, copy_panel(panel, B + (k0 * b_row + n0), depth, b_row, narrow)
  * that neighbours read and write neighbouring addresses.  Tiles of 16 of the K of op(A) and op(B)
  * pass through local memory; beyond M, N and K they hold zeros, which leave a sum as it is. */
 #define SIDE 64
-#define STEP 16
+#define K_TILE 16
 #define GROUP 16
 #define EACH 4
 
 /* One more than the row, so that writing a transposed tile spreads over the banks. */
 #define TILE_ROW (SIDE + 1)
 
-/* tile[k][i] = p[i * i_step + k * k_step] for i < SIDE, k < STEP; zeros from i_end and k_end on.
+/* tile[k][i] = p[i * i_step + k * k_step] for i < SIDE, k < K_TILE; zeros from i_end and k_end on.
  * Neighbours read along k where k_step is 1, else along i. */
 INLINE void load_tile(local float *tile, global const float *p, size_t i_step, size_t k_step,
                       size_t i_end, size_t k_end, size_t l)
 {
-    for (size_t at = l; at < SIDE * STEP; at += GROUP * GROUP) {
-        const size_t i = k_step == 1 ? at / STEP : at % SIDE;
-        const size_t k = k_step == 1 ? at % STEP : at / SIDE;
+    for (size_t at = l; at < SIDE * K_TILE; at += GROUP * GROUP) {
+        const size_t i = k_step == 1 ? at / K_TILE : at % SIDE;
+        const size_t k = k_step == 1 ? at % K_TILE : at / SIDE;
         tile[k * TILE_ROW + i] = i < i_end && k < k_end ? p[i * i_step + k * k_step] : 0.0f;
     }
 }
@@ -183,12 +183,12 @@ INLINE void product(global float *C, global const float *A, global const float *
     for (size_t r = 0; r < EACH; r++)
         for (size_t c = 0; c < EACH; c++)
             sum[r][c] = 0.0f;
-    for (size_t k0 = 0; k0 < K; k0 += STEP) {
+    for (size_t k0 = 0; k0 < K; k0 += K_TILE) {
         load_tile(a_tile, A + m0 * a_i + k0 * a_k, a_i, a_k, M - m0, K - k0, l);
         load_tile(b_tile, B + n0 * b_j + k0 * b_k, b_j, b_k, N - n0, K - k0, l);
         barrier(CLK_LOCAL_MEM_FENCE);
 #pragma unroll
-        for (size_t k = 0; k < STEP; k++) {
+        for (size_t k = 0; k < K_TILE; k++) {
             float a[EACH], b[EACH];
 #pragma unroll
             for (size_t e = 0; e < EACH; e++) {
@@ -217,7 +217,7 @@ INLINE void product(global float *C, global const float *A, global const float *
         global float *C, global const float *A, global const float *B, int M, int N, int K,        \
         int ldc, int lda, int ldb)                                                                 \
     {                                                                                              \
-        local float a_tile[STEP * TILE_ROW], b_tile[STEP * TILE_ROW];                              \
+        local float a_tile[K_TILE * TILE_ROW], b_tile[K_TILE * TILE_ROW];                          \
         product(C, A, B, a_tile, b_tile, (size_t)M, (size_t)N, (size_t)K, (size_t)ldc, A_I, A_K,   \
                 B_J, B_K);                                                                         \
     }

@@ -1,6 +1,7 @@
-/* Sums that stay on the device: losses and hits of a batch, and the sum of squares behind the L2
- * penalty.  Work-items add their share in order and a group adds up as a tree, so the same input
- * gives the same bits.  GROUP is the work-group size, a power of two. */
+/* Sums that stay on the device: losses and hits of a batch, the weights of its examples, and the
+ * sums of squares behind the L2 penalty and the norms.  Work-items add their share in order and a
+ * group adds up as a tree, so the same input gives the same bits.  GROUP is the work-group size, a
+ * power of two. */
 #ifndef GROUP
 #error "GROUP is the work-group size, a power of two"
 #endif
@@ -93,18 +94,49 @@ IN_GROUPS kernel void square_sums(global float *partial, global const float *par
         partial[get_group_id(0)] = cell[0];
 }
 
-/* stats[2..3] += factor times the sum of partial (count).  One work-group. */
-IN_GROUPS kernel void penalty_add(global float *stats, global const float *partial, int count,
-                                  float factor)
+/* The sum of partial (count), in cell[0]; all work-items of the group call it. */
+INLINE void sum_partial(local float *cell, global const float *partial, int count)
 {
-    local float cell[GROUP];
     const size_t l = get_local_id(0);
     float sum = 0.0f;
     for (size_t i = l; i < (size_t)count; i += GROUP)
         sum += partial[i];
     cell[l] = sum;
     tree_sum(cell, l);
-    if (l == 0)
+}
+
+/* stats[2..3] += factor times the sum of partial (count).  One work-group. */
+IN_GROUPS kernel void penalty_add(global float *stats, global const float *partial, int count,
+                                  float factor)
+{
+    local float cell[GROUP];
+    sum_partial(cell, partial, count);
+    if (get_local_id(0) == 0)
         add_compensated(stats + 2, factor * cell[0]);
+}
+
+/* out[at] = the sum of partial (count).  One work-group. */
+IN_GROUPS kernel void square_total(global float *out, global const float *partial, int count,
+                                   ulong at)
+{
+    local float cell[GROUP];
+    sum_partial(cell, partial, count);
+    if (get_local_id(0) == 0)
+        out[at] = cell[0];
+}
+
+/* norm[0] = the weights of the classes t (B) added up.  One work-group. */
+IN_GROUPS kernel void weight_sum(global float *norm, global const float *class_weights,
+                                 global const int *t, int B)
+{
+    local float cell[GROUP];
+    const size_t l = get_local_id(0);
+    float sum = 0.0f;
+    for (size_t b = l; b < (size_t)B; b += GROUP)
+        sum += class_weights[t[b]];
+    cell[l] = sum;
+    tree_sum(cell, l);
+    if (l == 0)
+        norm[0] = cell[0];
 }
 #endif

@@ -8,12 +8,14 @@
 #include <string.h>
 
 const struct spoilt spoil_results[] = {
-    {"permute", "perm", 0}, {"gather", "x", 1},          {"gather", "t", 0},
-    {"dense_fwd", "y", 1},  {"output_fwd", "y", 1},      {"loss_fwd", "y", 1},
-    {"loss_fwd", "dz", 1},  {"loss_fwd", "row_loss", 0}, {"score", "stats", 0},
-    {"score", "hits", 0},   {"penalty", "stats", 0},     {"delta_bwd", "dx", 1},
-    {"grad", "dW", 1},      {"grad", "db", 0},           {"update", "params", 0},
-    {"update", "slot0", 0}, {"update", "slot1", 0},
+    {"permute", "perm", 0},      {"gather", "x", 1},       {"gather", "t", 0},
+    {"dense_fwd", "y", 1},       {"dense_fwd", "z", 1},    {"output_fwd", "y", 1},
+    {"dropout_fwd", "y", 1},     {"loss_fwd", "y", 1},     {"loss_fwd", "dz", 1},
+    {"loss_fwd", "row_loss", 0}, {"score", "stats", 0},    {"score", "hits", 0},
+    {"penalty", "stats", 0},     {"delta_bwd", "dx", 1},   {"grad", "dW", 1},
+    {"grad", "db", 0},           {"square_sum", "out", 0}, {"clip", "grads", 0},
+    {"mark_alive", "alive", 0},  {"update", "params", 0},  {"update", "slot0", 0},
+    {"update", "slot1", 0},
 };
 const size_t spoil_count = sizeof spoil_results / sizeof *spoil_results;
 
@@ -117,23 +119,27 @@ static clg_status spoil_gather(clg_device *device, struct clg_buf *x, struct clg
         return CLG_OK;
     CLG_TRY(now.inner->gather(device, x, t, data, perm, start, B));
     spoil("gather", "x", x, (size_t)B, data->features);
-    spoil("gather", "t", t, (size_t)B, data->target == CLG_TARGET_CLASS ? 0 : data->outputs);
+    if (t)
+        spoil("gather", "t", t, (size_t)B, data->target == CLG_TARGET_CLASS ? 0 : data->outputs);
     return CLG_OK;
 }
 
-static clg_status spoil_dense_fwd(clg_device *device, struct clg_buf *y, const struct clg_buf *x,
-                                  const struct clg_buf *W, const struct clg_buf *b, int B, int I,
-                                  int O, enum clg_act act)
+static clg_status spoil_dense_fwd(clg_device *device, struct clg_buf *y, struct clg_buf *z,
+                                  const struct clg_buf *x, const struct clg_buf *W,
+                                  const struct clg_buf *b, int B, int I, int O,
+                                  const struct clg_activation *act)
 {
     if (skips("dense_fwd"))
         return CLG_OK;
-    CLG_TRY(now.inner->dense_fwd(device, y, x, W, b, B, I, O, act));
+    CLG_TRY(now.inner->dense_fwd(device, y, z, x, W, b, B, I, O, act));
     spoil("dense_fwd", "y", y, (size_t)B, O);
+    if (z)
+        spoil("dense_fwd", "z", z, (size_t)B, O * act->pieces);
     return CLG_OK;
 }
 
 static clg_status spoil_output_fwd(clg_device *device, struct clg_buf *y, const struct clg_buf *z,
-                                   int B, int O, enum clg_act act)
+                                   int B, int O, const struct clg_activation *act)
 {
     if (skips("output_fwd"))
         return CLG_OK;
@@ -142,16 +148,28 @@ static clg_status spoil_output_fwd(clg_device *device, struct clg_buf *y, const 
     return CLG_OK;
 }
 
+static clg_status spoil_dropout_fwd(clg_device *device, struct clg_buf *y, const struct clg_buf *x,
+                                    int B, int N, const struct clg_dropout *drop)
+{
+    if (skips("dropout_fwd"))
+        return CLG_OK;
+    CLG_TRY(now.inner->dropout_fwd(device, y, x, B, N, drop));
+    spoil("dropout_fwd", "y", y, (size_t)B, N);
+    return CLG_OK;
+}
+
 static clg_status spoil_loss_fwd(clg_device *device, struct clg_buf *y, struct clg_buf *dz,
                                  struct clg_buf *row_loss, const struct clg_buf *z,
-                                 const struct clg_buf *t, int B, int O, enum clg_loss loss,
-                                 enum clg_act act, enum clg_target target, double scale)
+                                 const struct clg_buf *t, int B, int O,
+                                 const struct clg_loss_spec *loss, const struct clg_activation *act,
+                                 enum clg_target target, double scale, int mean)
 {
     if (skips("loss_fwd"))
         return CLG_OK;
-    CLG_TRY(now.inner->loss_fwd(device, y, dz, row_loss, z, t, B, O, loss, act, target, scale));
+    CLG_TRY(
+        now.inner->loss_fwd(device, y, dz, row_loss, z, t, B, O, loss, act, target, scale, mean));
     spoil("loss_fwd", "y", y, (size_t)B, O);
-    spoil("loss_fwd", "dz", dz, (size_t)B, O);
+    spoil("loss_fwd", "dz", dz, (size_t)B, O * act->pieces);
     spoil("loss_fwd", "row_loss", row_loss, (size_t)B, 0);
     return CLG_OK;
 }
@@ -178,14 +196,16 @@ static clg_status spoil_penalty(clg_device *device, struct clg_buf *stats, struc
     return CLG_OK;
 }
 
-static clg_status spoil_delta_bwd(clg_device *device, struct clg_buf *dx, const struct clg_buf *dz,
-                                  const struct clg_buf *W, const struct clg_buf *y, int B, int I,
-                                  int O, enum clg_act act)
+static clg_status spoil_delta_bwd(clg_device *device, struct clg_buf *dx, struct clg_buf *dy,
+                                  const struct clg_buf *dz, const struct clg_buf *W,
+                                  const struct clg_buf *y, const struct clg_buf *z, int B, int I,
+                                  int O, const struct clg_activation *act,
+                                  const struct clg_dropout *drop)
 {
     if (skips("delta_bwd"))
         return CLG_OK;
-    CLG_TRY(now.inner->delta_bwd(device, dx, dz, W, y, B, I, O, act));
-    spoil("delta_bwd", "dx", dx, (size_t)B, I);
+    CLG_TRY(now.inner->delta_bwd(device, dx, dy, dz, W, y, z, B, I, O, act, drop));
+    spoil("delta_bwd", "dx", dx, (size_t)B, I * act->pieces);
     return CLG_OK;
 }
 
@@ -197,6 +217,36 @@ static clg_status spoil_grad(clg_device *device, struct clg_buf *dW, struct clg_
     CLG_TRY(now.inner->grad(device, dW, db, dz, x, B, I, O));
     spoil("grad", "dW", dW, (size_t)O, I);
     spoil("grad", "db", db, (size_t)O, 0);
+    return CLG_OK;
+}
+
+static clg_status spoil_square_sum(clg_device *device, struct clg_buf *out, struct clg_buf *scratch,
+                                   const struct clg_buf *x, size_t n, size_t at)
+{
+    if (skips("square_sum"))
+        return CLG_OK;
+    CLG_TRY(now.inner->square_sum(device, out, scratch, x, n, at));
+    spoil("square_sum", "out", out, out->count, 0);
+    return CLG_OK;
+}
+
+static clg_status spoil_clip(clg_device *device, struct clg_buf *grads, const struct clg_buf *norm2,
+                             size_t n, size_t at, double limit)
+{
+    if (skips("clip"))
+        return CLG_OK;
+    CLG_TRY(now.inner->clip(device, grads, norm2, n, at, limit));
+    spoil("clip", "grads", grads, n, 0);
+    return CLG_OK;
+}
+
+static clg_status spoil_mark_alive(clg_device *device, struct clg_buf *alive,
+                                   const struct clg_buf *y, int B, int O)
+{
+    if (skips("mark_alive"))
+        return CLG_OK;
+    CLG_TRY(now.inner->mark_alive(device, alive, y, B, O));
+    spoil("mark_alive", "alive", alive, (size_t)O, 0);
     return CLG_OK;
 }
 
@@ -221,11 +271,15 @@ static const struct clg_ops spoiling = {
     .gather = spoil_gather,
     .dense_fwd = spoil_dense_fwd,
     .output_fwd = spoil_output_fwd,
+    .dropout_fwd = spoil_dropout_fwd,
     .loss_fwd = spoil_loss_fwd,
     .score = spoil_score,
     .penalty = spoil_penalty,
     .delta_bwd = spoil_delta_bwd,
     .grad = spoil_grad,
+    .square_sum = spoil_square_sum,
+    .clip = spoil_clip,
+    .mark_alive = spoil_mark_alive,
     .update = spoil_update,
 };
 

@@ -44,8 +44,12 @@ double *harness_parameters(const clg_net *net, size_t *count)
     double *all = NULL;
     *count = 0;
     for (int l = 0; l < clg_net_layers(net); l++) {
-        int in, out;
-        ck_ok(clg_net_layer(net, l, &in, &out, NULL));
+        int in, out, pieces = 1;
+        const char *act;
+        ck_ok(clg_net_layer(net, l, &in, &out, &act));
+        if (strncmp(act, "maxout:", 7) == 0)
+            pieces = atoi(act + 7);
+        out *= pieces;
         size_t weights = (size_t)in * (size_t)out;
         all = realloc(all, (*count + weights + (size_t)out) * sizeof *all);
         ck_ok(clg_net_get_weights(net, l, all + *count, all + *count + weights));

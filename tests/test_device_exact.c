@@ -1,6 +1,7 @@
 /* What must hold to the bit: every form of the products against the one chain of fma they all
- * follow, padding included, and from run to run; the shuffle against the host's; sums that keep
- * what rounding loses.  How close the other results are to the reference is not tested here. */
+ * follow, padding included, and from run to run; the shuffle and the masks of dropout against the
+ * host's generator and the reference; sums that keep what rounding loses.  How close the other
+ * results are to the reference is not tested here. */
 #include "core/rng.h"
 #include "harness.h"
 #include "ops/matmul.h"
@@ -140,6 +141,68 @@ START_TEST(shuffle)
 }
 END_TEST
 
+/* 1 where dropout keeps element i. */
+static int is_kept(const struct clg_dropout *drop, uint64_t i)
+{
+    uint32_t word[4];
+    clg_philox(word, drop->seed, CLG_STREAM_DROPOUT + (drop->layer << 8), drop->step, i / 4);
+    return (double)word[i % 4] >= floor(drop->p * 4294967296.0);
+}
+
+/* The mask of an (rows,columns) matrix of ones, in place, by both back ends. */
+static void check_mask(clg_device *reference, int rows, int columns, const struct clg_dropout *drop)
+{
+    const size_t stride = (size_t)clg_stride(device, columns), n = (size_t)columns;
+    const size_t count = (size_t)rows * stride;
+    const double kept = (double)(float)(1 / (1 - drop->p));
+    struct clg_buf x, x_ref;
+    struct clg_plan plan;
+    double *got = malloc(count * sizeof *got), *got_ref = malloc((size_t)rows * n * sizeof *got);
+    ck_assert(got && got_ref);
+    for (size_t i = 0; i < count; i++)
+        got[i] = 1;
+    make_matrix(&x, rows, columns);
+    clg_plan_begin(&plan, reference);
+    ck_ok(clg_plan_matrix(&plan, &x_ref, rows, columns, "test data"));
+    ck_ok(clg_plan_commit(&plan));
+    ck_ok(clg_real_upload(&x, got, 0, count)); /* ones in the padding too: it must become 0 */
+    ck_ok(clg_matrix_upload(&x_ref, got, rows, columns));
+    ck_ok(ops->dropout_fwd(device, &x, &x, rows, columns, drop));
+    ck_ok(clg_ops_reference.dropout_fwd(reference, &x_ref, &x_ref, rows, columns, drop));
+    ck_ok(clg_real_download(&x, got, 0, count));
+    ck_ok(clg_matrix_download(&x_ref, got_ref, rows, columns));
+    for (size_t at = 0; at < count; at++) {
+        const size_t b = at / stride, j = at % stride;
+        const int is_in = j < n, want = is_in && is_kept(drop, b * n + j);
+        if (j >= (n + 15) / 16 * 16)
+            continue; /* pieces of 16 columns are written */
+        ck_assert_msg(got[at] == (want ? kept : 0) &&
+                          (!is_in || got_ref[b * n + j] == (want ? 1 / (1 - drop->p) : 0)),
+                      "%d x %d, p %g, layer %u, step %u at (%zu,%zu): %.9g, wanted %.9g", rows,
+                      columns, drop->p, drop->layer, drop->step, b, j, got[at], want ? kept : 0);
+    }
+    clg_buf_release(&x);
+    clg_buf_release(&x_ref);
+    free(got);
+    free(got_ref);
+}
+
+START_TEST(dropout)
+{
+    static const int columns[] = {1, 2, 3, 5, 16, 17, 30, 31, 33, 64, 129};
+    static const double p[] = {0, 0.25, 0.5, 0.7, 1 - 1e-9};
+    const struct clg_dropout drop = {p[_i], 0xfedcba9876543210u, (uint32_t)_i,
+                                     _i == 0 ? 0 : UINT32_MAX - (uint32_t)_i};
+    clg_device *reference = NULL;
+    ck_ok(clg_device_open(&reference, "ref", NULL));
+    for (size_t c = 0; c < sizeof columns / sizeof *columns; c++) {
+        check_mask(reference, 1, columns[c], &drop);
+        check_mask(reference, 37, columns[c], &drop);
+    }
+    clg_device_close(reference);
+}
+END_TEST
+
 /* n additions of 0.1f, losses in stats[0..1] and penalties in stats[2..3], are exact but for what
  * rounding does to the compensation: n roundings of a sum of n errors, each below eps/2 * total. */
 START_TEST(compensation)
@@ -186,6 +249,7 @@ int main(void)
     tcase_add_loop_test(cases, products, 0, 6);
     tcase_add_loop_test(cases, threads, 0, 3);
     tcase_add_loop_test(cases, shuffle, 0, 10);
+    tcase_add_loop_test(cases, dropout, 0, 5);
     tcase_add_test(cases, compensation);
     suite_add_tcase(suite, cases);
     int result = harness_run(suite);

@@ -1,11 +1,11 @@
 /* The kernels against the host that launches them: of every launch of every layer operation, each
  * argument's name, type and order as the driver knows them, and what was pushed for it; and that
- * every kernel there is was built and launched.  What they compute is not tested here.
- *
- * The pushes are seen by wrapping clg_arg_* at link time (tests/kernels/CMakeLists.txt). */
+ * every kernel there is was built and launched.  What they compute is not tested here. */
+#include "core/rng.h"
 #include "device/launch.h"
 #include "device/program.h"
 #include "harness.h"
+#include "kernels/launches.h"
 #include "ops/ops.h"
 
 #include <math.h>
@@ -14,157 +14,6 @@
 
 static clg_device *device;
 static const struct clg_ops *ops = &clg_ops_opencl;
-
-/* ------------------------------------------------- what is pushed, and wanted */
-
-enum { ARGUMENTS = 16, WANTED = 8, SEEN = 64 };
-
-/* One launch that must come: kernel, its arguments' names, its buffers and numbers in their order.
- */
-struct want {
-    const char *kernel, *names;
-    const struct clg_buf *buf[6];
-    double number[10];
-};
-static struct want wanted[WANTED];
-static int wants, launched, watching;
-static char seen[SEEN][32];
-static int seen_count;
-
-/* One argument that was pushed. */
-struct push {
-    const char *type; /* of the kernel's parameter */
-    const struct clg_buf *buf;
-    double number;
-};
-static struct push pushed[ARGUMENTS];
-static cl_uint pushes;
-
-static void record(const char *type, const struct clg_buf *buf, double number)
-{
-    ck_assert_uint_lt(pushes, ARGUMENTS);
-    pushed[pushes++] = (struct push){type, buf, number};
-}
-
-/* The wrappers: record, then call the real one. */
-clg_status __real_clg_args_begin(struct clg_args *args, clg_device *on, const char *program,
-                                 const char *options, const char *name);
-clg_status __wrap_clg_args_begin(struct clg_args *args, clg_device *on, const char *program,
-                                 const char *options, const char *name);
-clg_status __wrap_clg_args_begin(struct clg_args *args, clg_device *on, const char *program,
-                                 const char *options, const char *name)
-{
-    pushes = 0;
-    return __real_clg_args_begin(args, on, program, options, name);
-}
-
-void __real_clg_arg_buf(struct clg_args *args, const struct clg_buf *buf);
-void __wrap_clg_arg_buf(struct clg_args *args, const struct clg_buf *buf);
-void __wrap_clg_arg_buf(struct clg_args *args, const struct clg_buf *buf)
-{
-    static const char *const types[] = {
-        [CLG_REAL] = "float*", [CLG_I32] = "int*", [CLG_U8] = "uchar*"};
-    record(types[buf->elem], buf, 0);
-    __real_clg_arg_buf(args, buf);
-}
-
-#define WRAP_NUMBER(call, c_type, cl_type)                                                         \
-    void __real_##call(struct clg_args *args, c_type value);                                       \
-    void __wrap_##call(struct clg_args *args, c_type value);                                       \
-    void __wrap_##call(struct clg_args *args, c_type value)                                        \
-    {                                                                                              \
-        record(cl_type, NULL, (double)value);                                                      \
-        __real_##call(args, value);                                                                \
-    }
-WRAP_NUMBER(clg_arg_int, int, "int")
-WRAP_NUMBER(clg_arg_uint, uint32_t, "uint")
-WRAP_NUMBER(clg_arg_ulong, uint64_t, "ulong")
-WRAP_NUMBER(clg_arg_float, double, "float")
-
-static void argument_text(char out[64], const struct clg_args *args, cl_uint i,
-                          cl_kernel_arg_info what)
-{
-    cl_int code = clGetKernelArgInfo(args->kernel, i, what, 64, out, NULL);
-    ck_assert_msg(code == CL_SUCCESS, "clGetKernelArgInfo(%s, %u): %s", args->name, i,
-                  clg_cl_name(code));
-}
-
-/* Argument i of the launch: name and type of the kernel, and what was pushed, against want. */
-static void check_argument(const struct clg_args *args, const struct want *want, cl_uint i,
-                           const char *name, int *buffers, int *numbers)
-{
-    char text[64];
-    const struct push *push = &pushed[i];
-    argument_text(text, args, i, CL_KERNEL_ARG_NAME);
-    ck_assert_msg(strcmp(text, name) == 0, "%s: argument %u is %s, wanted %s", args->name, i, text,
-                  name);
-    argument_text(text, args, i, CL_KERNEL_ARG_TYPE_NAME);
-    ck_assert_msg(strcmp(text, push->type) == 0, "%s: %s is %s and was given %s", args->name, name,
-                  text, push->type);
-    if (push->buf)
-        ck_assert_msg(push->buf == want->buf[(*buffers)++], "%s: another buffer as %s", args->name,
-                      name);
-    else
-        ck_assert_msg(push->number == want->number[*numbers], "%s: %s is %.9g, wanted %.9g",
-                      args->name, name, push->number, want->number[*numbers]);
-    *numbers += !push->buf;
-}
-
-static void check_launch(const struct clg_args *args)
-{
-    char names[160];
-    int buffers = 0, numbers = 0;
-    cl_uint i = 0;
-    if (!watching)
-        return;
-    ck_assert_msg(launched < wants, "%s was not to be launched", args->name);
-    const struct want *want = &wanted[launched++];
-    ck_assert_str_eq(args->name, want->kernel);
-    ck_assert_int_lt(seen_count, SEEN);
-    snprintf(seen[seen_count++], sizeof *seen, "%s", args->name);
-    snprintf(names, sizeof names, "%s", want->names);
-    for (char *name = strtok(names, " "); name; name = strtok(NULL, " "), i++) {
-        ck_assert_msg(i < pushes, "%s: nothing was pushed for %s", args->name, name);
-        check_argument(args, want, i, name, &buffers, &numbers);
-    }
-    ck_assert_msg(i == pushes, "%s: %u arguments, %u pushed", args->name, i, pushes);
-}
-
-clg_status __real_clg_launch1(struct clg_args *args, size_t g0, size_t l0);
-clg_status __wrap_clg_launch1(struct clg_args *args, size_t g0, size_t l0);
-clg_status __wrap_clg_launch1(struct clg_args *args, size_t g0, size_t l0)
-{
-    check_launch(args);
-    return __real_clg_launch1(args, g0, l0);
-}
-
-clg_status __real_clg_launch2(struct clg_args *args, size_t g0, size_t g1, size_t l0, size_t l1);
-clg_status __wrap_clg_launch2(struct clg_args *args, size_t g0, size_t g1, size_t l0, size_t l1);
-clg_status __wrap_clg_launch2(struct clg_args *args, size_t g0, size_t g1, size_t l0, size_t l1)
-{
-    check_launch(args);
-    return __real_clg_launch2(args, g0, g1, l0, l1);
-}
-
-/* WANT("kernel", "names", {buffers}, {numbers}) for each launch, then EXPECT(call). */
-#define LIST(...)                                                                                  \
-    {                                                                                              \
-        __VA_ARGS__                                                                                \
-    }
-#define WANT(kernel, names, ...)                                                                   \
-    wanted[wants++] = (struct want)                                                                \
-    {                                                                                              \
-        kernel, names, __VA_ARGS__                                                                 \
-    }
-#define EXPECT(call)                                                                               \
-    do {                                                                                           \
-        launched = 0;                                                                              \
-        watching = 1;                                                                              \
-        ck_ok(call);                                                                               \
-        watching = 0;                                                                              \
-        ck_assert_int_eq(launched, wants);                                                         \
-        wants = 0;                                                                                 \
-    } while (0)
 
 /* ---------------------------------------------------------------- test data */
 
@@ -186,13 +35,16 @@ static void make_matrix(struct clg_buf *buf, int rows, int columns)
     make(buf, CLG_REAL, matrix_count(rows, columns));
 }
 
-/* The sizes of the launches whose arguments are looked at: all different. */
-enum { B = 3, I = 21, O = 37, ROWS = 9 };
+/* The sizes of the launches whose arguments are looked at: all different, and so are the strides.
+ */
+enum { B = 3, I = 21, O = 37, PIECES = 3, ROWS = 9, UNITS = PIECES * O };
 
 struct tensors {
-    struct clg_buf x, W, b, y, z, dx, dz, dW, db, row_loss, stats, hits, scratch, labels, values;
-    struct clg_buf perm, slot0, slot1;
-    struct clg_rows rows; /* bytes and classes */
+    struct clg_buf x, W, b, y, z, dx, dy, dz, dW, db, row_loss, stats, hits, scratch, labels,
+        values;
+    struct clg_buf perm, slot0, slot1, class_weights, norm, teacher, alive;
+    struct clg_buf wide_x, wide_W, wide_b; /* of PIECES pieces; wide_x is a z and a dz of I */
+    struct clg_rows rows;                  /* bytes and classes */
     struct clg_rows reals;
 };
 static struct tensors t;
@@ -204,9 +56,17 @@ static void tensors_make(void)
     make_matrix(&t.W, O, I);
     make(&t.b, CLG_REAL, O);
     make_matrix(&t.y, B, O);
-    make_matrix(&t.z, B, O);
-    make_matrix(&t.dx, B, I);
-    make_matrix(&t.dz, B, O);
+    make_matrix(&t.z, B, UNITS);
+    make_matrix(&t.dx, B, PIECES * I);
+    make_matrix(&t.dy, B, I);
+    make_matrix(&t.dz, B, UNITS);
+    make_matrix(&t.teacher, B, O);
+    make_matrix(&t.wide_x, B, PIECES * I);
+    make_matrix(&t.wide_W, UNITS, I);
+    make(&t.wide_b, CLG_REAL, UNITS);
+    make(&t.class_weights, CLG_REAL, O);
+    make(&t.norm, CLG_REAL, 1);
+    make(&t.alive, CLG_I32, O);
     make_matrix(&t.dW, O, I);
     make(&t.db, CLG_REAL, O);
     make(&t.row_loss, CLG_REAL, B);
@@ -232,11 +92,13 @@ static void tensors_make(void)
 
 static void tensors_release(void)
 {
-    struct clg_buf *all[] = {&t.x,          &t.W,          &t.b,       &t.y,      &t.z,
-                             &t.dx,         &t.dz,         &t.dW,      &t.db,     &t.row_loss,
-                             &t.stats,      &t.hits,       &t.scratch, &t.labels, &t.values,
-                             &t.perm,       &t.slot0,      &t.slot1,   &t.rows.x, &t.rows.t,
-                             &t.rows.scale, &t.rows.shift, &t.reals.x, &t.reals.t};
+    struct clg_buf *all[] = {&t.x,        &t.W,       &t.b,      &t.y,          &t.z,
+                             &t.dx,       &t.dy,      &t.dz,     &t.dW,         &t.db,
+                             &t.row_loss, &t.stats,   &t.hits,   &t.scratch,    &t.labels,
+                             &t.values,   &t.perm,    &t.slot0,  &t.slot1,      &t.class_weights,
+                             &t.norm,     &t.teacher, &t.alive,  &t.wide_x,     &t.wide_W,
+                             &t.wide_b,   &t.rows.x,  &t.rows.t, &t.rows.scale, &t.rows.shift,
+                             &t.reals.x,  &t.reals.t};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         clg_buf_release(all[i]);
     uint64_t bytes;
@@ -270,46 +132,147 @@ static void data_arguments(void)
     EXPECT(ops->gather(device, &t.x, &t.values, &t.reals, NULL, 4, B));
 }
 
+/* Activation `kind`, with a number where it takes one. */
+static struct clg_activation activation(int kind)
+{
+    return (struct clg_activation){(enum clg_act)kind, 0.25, kind == CLG_MAXOUT ? PIECES : 1};
+}
+
+static const char product_names[] = "C A B M N K ldc lda ldb";
+static const char dropout_names[] = "y x B N ldx seed stream turn threshold scale";
+
+static void dense_arguments(const struct clg_activation *act)
+{
+    const int maxout = act->kind == CLG_MAXOUT, rows = O * act->pieces;
+    const int in = clg_stride(device, I), out = clg_stride(device, O);
+    const int wide = clg_stride(device, rows);
+    const struct clg_buf *W = maxout ? &t.wide_W : &t.W, *b = maxout ? &t.wide_b : &t.b;
+    struct clg_buf *z = clg_act_keeps_z(act->kind) ? &t.z : NULL, *sum = z ? z : &t.y;
+    WANT("matmul_nt", product_names, LIST(sum, &t.x, W), LIST(B, rows, I, wide, in, in));
+    WANT("bias_fwd", "z bias B N ldz", LIST(sum, b), LIST(B, rows, wide));
+    if (maxout)
+        WANT("maxout_fwd", "y z B N pieces ldy ldz", LIST(&t.y, z), LIST(B, O, PIECES, out, wide));
+    else if (act->kind != CLG_IDENTITY)
+        WANT("act_fwd", "y z B N ldz", LIST(&t.y, sum), LIST(B, O, out));
+    EXPECT(ops->dense_fwd(device, &t.y, z, &t.x, W, b, B, I, O, act));
+}
+
+static void delta_arguments(const struct clg_activation *act, const struct clg_dropout *drop)
+{
+    const int wide = clg_stride(device, PIECES * I);
+    const int in = clg_stride(device, I), out = clg_stride(device, O);
+    const struct clg_buf *z = clg_act_keeps_z(act->kind) ? &t.wide_x : NULL;
+    const struct clg_buf *product = act->pieces > 1 ? &t.dy : &t.dx;
+    WANT("matmul_nn", product_names, LIST(product, &t.dz, &t.W), LIST(B, I, O, in, out, in));
+    if (drop)
+        WANT("dropout_fwd", dropout_names, LIST(product, product),
+             LIST(B, I, in, 77, CLG_STREAM_DROPOUT + 512, 5, 1u << 30, 1 / 0.75));
+    if (act->pieces > 1)
+        WANT("maxout_bwd", "dx dy z B N pieces ldx ldy", LIST(&t.dx, &t.dy, z),
+             LIST(B, I, PIECES, wide, in));
+    else if (act->kind != CLG_IDENTITY && act->kind != CLG_MAXOUT)
+        WANT("act_bwd", "dx kept B N ldx", LIST(&t.dx, z ? z : &t.x), LIST(B, I, in));
+    EXPECT(ops->delta_bwd(device, &t.dx, act->pieces > 1 ? &t.dy : NULL, &t.dz, &t.W, &t.x, z, B, I,
+                          O, act, drop));
+}
+
 static void layer_arguments(void)
 {
-    static const char product[] = "C A B M N K ldc lda ldb";
+    const struct clg_dropout drop = {0.25, 77, 2, 5};
+    const struct clg_activation single = {CLG_MAXOUT, 0, 1};
     const int in = clg_stride(device, I), out = clg_stride(device, O);
-    for (int act = CLG_IDENTITY; act < CLG_SOFTMAX; act++) {
-        WANT("matmul_nt", product, LIST(&t.y, &t.x, &t.W), LIST(B, O, I, out, in, in));
-        WANT("bias_fwd", "z bias B N ldz", LIST(&t.y, &t.b), LIST(B, O, out));
-        if (act != CLG_IDENTITY)
-            WANT("act_fwd", "y z B N ldz", LIST(&t.y, &t.y), LIST(B, O, out));
-        EXPECT(ops->dense_fwd(device, &t.y, &t.x, &t.W, &t.b, B, I, O, (enum clg_act)act));
-        WANT("matmul_nn", product, LIST(&t.dx, &t.dz, &t.W), LIST(B, I, O, in, out, in));
-        if (act != CLG_IDENTITY)
-            WANT("act_bwd", "dx y B N ldx", LIST(&t.dx, &t.x), LIST(B, I, in));
-        EXPECT(ops->delta_bwd(device, &t.dx, &t.dz, &t.W, &t.x, B, I, O, (enum clg_act)act));
+    for (int kind = 0; kind < CLG_ACTS; kind++) {
+        const struct clg_activation act = activation(kind);
+        if (kind == CLG_SOFTMAX)
+            continue;
+        dense_arguments(&act);
+        delta_arguments(&act, NULL);
+        delta_arguments(&act, &drop);
     }
-    WANT("matmul_tn", product, LIST(&t.dW, &t.dz, &t.x), LIST(O, I, B, in, out, in));
+    delta_arguments(&single, NULL);
+    WANT("matmul_tn", product_names, LIST(&t.dW, &t.dz, &t.x), LIST(O, I, B, in, out, in));
     WANT("bias_bwd", "db dz B N ldz", LIST(&t.db, &t.dz), LIST(B, O, out));
     EXPECT(ops->grad(device, &t.dW, &t.db, &t.dz, &t.x, B, I, O));
+    WANT("dropout_fwd", dropout_names, LIST(&t.y, &t.values),
+         LIST(B, O, out, 77, CLG_STREAM_DROPOUT + 512, 5, 1u << 30, 1 / 0.75));
+    EXPECT(ops->dropout_fwd(device, &t.y, &t.values, B, O, &drop));
 }
 
 static void output_arguments(void)
 {
-    const int ldz = clg_stride(device, O);
-    for (int act = 0; act < CLG_ACTS; act++) {
-        WANT(act == CLG_SOFTMAX ? "softmax_fwd" : "act_fwd", "y z B N ldz", LIST(&t.y, &t.z),
-             LIST(B, O, ldz));
-        EXPECT(ops->output_fwd(device, &t.y, &t.z, B, O, (enum clg_act)act));
-        for (int loss = 0; loss < CLG_LOSSES; loss++)
-            for (int kind = 0; kind < 2; kind++) {
-                const struct clg_buf *target = kind == CLG_TARGET_CLASS ? &t.labels : &t.values;
-                if (!clg_pair_exists((enum clg_loss)loss, (enum clg_act)act))
-                    continue;
-                WANT("loss_fwd", "y dz row_loss z t B O ldz scale",
-                     LIST(&t.y, &t.dz, &t.row_loss, &t.z, target), LIST(B, O, ldz, 0.25));
-                EXPECT(ops->loss_fwd(device, &t.y, &t.dz, &t.row_loss, &t.z, target, B, O,
-                                     (enum clg_loss)loss, (enum clg_act)act, (enum clg_target)kind,
-                                     0.25));
-            }
+    const int out = clg_stride(device, O), wide = clg_stride(device, UNITS);
+    const struct clg_activation identity = activation(CLG_IDENTITY);
+    for (int kind = 0; kind < CLG_ACTS; kind++) {
+        const struct clg_activation act = activation(kind);
+        if (kind == CLG_MAXOUT)
+            WANT("maxout_fwd", "y z B N pieces ldy ldz", LIST(&t.y, &t.z),
+                 LIST(B, O, PIECES, out, wide));
+        else
+            WANT(kind == CLG_SOFTMAX ? "softmax_fwd" : "act_fwd", "y z B N ldz", LIST(&t.y, &t.z),
+                 LIST(B, O, out));
+        EXPECT(ops->output_fwd(device, &t.y, &t.z, B, O, &act));
     }
-    EXPECT(ops->output_fwd(device, &t.y, &t.y, B, O, CLG_IDENTITY)); /* nothing to do */
+    EXPECT(ops->output_fwd(device, &t.y, &t.y, B, O, &identity)); /* nothing to do */
+}
+
+/* What loss_fwd ends with: B O pieces ldy ldz scale delta keep share. */
+#define LOSS_NUMBERS                                                                               \
+    B, O, act->pieces, clg_stride(device, O), clg_stride(device, O * act->pieces), 0.25, 0.5,      \
+        0.75, 0.25 / O
+#define LOSS_NAMES "B O pieces ldy ldz scale delta keep share"
+
+static void one_loss(const struct clg_loss_spec *loss, const struct clg_activation *act, int kind)
+{
+    const struct clg_buf *target = kind == CLG_TARGET_CLASS ? &t.labels : &t.values;
+    if (loss->class_weights)
+        WANT("weight_sum", "norm class_weights t B", LIST(&t.norm, &t.class_weights, &t.labels),
+             LIST(B));
+    if (loss->class_weights && loss->teacher_z)
+        WANT("loss_fwd",
+             "y dz row_loss z t class_weights norm mean teacher temperature blend " LOSS_NAMES,
+             LIST(&t.y, &t.dz, &t.row_loss, &t.z, target, &t.class_weights, &t.norm, &t.teacher),
+             LIST(1, 4, 0.125, LOSS_NUMBERS));
+    else if (loss->class_weights)
+        WANT("loss_fwd", "y dz row_loss z t class_weights norm mean " LOSS_NAMES,
+             LIST(&t.y, &t.dz, &t.row_loss, &t.z, target, &t.class_weights, &t.norm),
+             LIST(1, LOSS_NUMBERS));
+    else if (loss->teacher_z)
+        WANT("loss_fwd", "y dz row_loss z t teacher temperature blend " LOSS_NAMES,
+             LIST(&t.y, &t.dz, &t.row_loss, &t.z, target, &t.teacher),
+             LIST(4, 0.125, LOSS_NUMBERS));
+    else
+        WANT("loss_fwd", "y dz row_loss z t " LOSS_NAMES,
+             LIST(&t.y, &t.dz, &t.row_loss, &t.z, target), LIST(LOSS_NUMBERS));
+    EXPECT(ops->loss_fwd(device, &t.y, &t.dz, &t.row_loss, &t.z, target, B, O, loss, act,
+                         (enum clg_target)kind, 0.25, 1));
+}
+
+/* Each pair with each kind of target, without and with weights; ce also with a teacher. */
+static void pair_arguments(int loss_kind, int act_kind)
+{
+    const struct clg_activation act = activation(act_kind);
+    struct clg_loss_spec loss = {.kind = (enum clg_loss)loss_kind,
+                                 .delta = 0.5,
+                                 .smoothing = 0.25,
+                                 .norm = &t.norm,
+                                 .temperature = 4,
+                                 .mix = 0.125};
+    for (int taught = 0; taught <= (loss_kind == CLG_CE); taught++) {
+        loss.teacher_z = taught ? &t.teacher : NULL;
+        loss.class_weights = NULL;
+        one_loss(&loss, &act, CLG_TARGET_VALUE);
+        one_loss(&loss, &act, CLG_TARGET_CLASS);
+        loss.class_weights = &t.class_weights;
+        one_loss(&loss, &act, CLG_TARGET_CLASS);
+    }
+}
+
+static void loss_arguments(void)
+{
+    for (int loss = 0; loss < CLG_LOSSES; loss++)
+        for (int act = 0; act < CLG_ACTS; act++)
+            if (clg_pair_exists((enum clg_loss)loss, (enum clg_act)act))
+                pair_arguments(loss, act);
 }
 
 static void figure_arguments(void)
@@ -325,34 +288,67 @@ static void figure_arguments(void)
     WANT("square_sums", "partial params n", LIST(&t.scratch, &t.W), LIST((double)t.W.count));
     WANT("penalty_add", "stats partial count factor", LIST(&t.stats, &t.scratch), LIST(1, 0.5));
     EXPECT(ops->penalty(device, &t.stats, &t.scratch, &t.W, t.W.count, 0.5));
+    WANT("square_sums", "partial params n", LIST(&t.scratch, &t.W), LIST((double)t.W.count));
+    WANT("square_total", "out partial count at", LIST(&t.stats, &t.scratch), LIST(1, 3));
+    EXPECT(ops->square_sum(device, &t.stats, &t.scratch, &t.W, t.W.count, 3));
+    WANT("mark_alive", "alive y B N ldy", LIST(&t.alive, &t.y), LIST(B, O, ldy));
+    EXPECT(ops->mark_alive(device, &t.alive, &t.y, B, O));
 }
+
+/* The step of u on t.W with its slots, 20 of n being weights. */
+static clg_status update(const struct clg_update *u)
+{
+    int slots = clg_opt_slots(u->opt);
+    return ops->update(device, &t.W, slots > 0 ? &t.slot0 : NULL, slots > 1 ? &t.slot1 : NULL,
+                       &t.dW, t.W.count, 20, u);
+}
+
+#define STEP_NAMES "grads n n_weights lr l2"
+#define ADAM_NAMES "params m v grads n n_weights rate l2 beta1 rest1 beta2 rest2 root eps"
+#define STEP_NUMBERS (double)t.W.count, 20, 0.25, 0.125
+#define ADAM_NUMBERS                                                                               \
+    (double)t.W.count, 20, 0.25 / (1 - 0.75 * 0.75), 0.125, 0.75, 0.25, 0.875, 0.125,              \
+        1 / sqrt(1 - 0.875 * 0.875), 0.0625
 
 static void update_arguments(void)
 {
-    const size_t n = t.W.count;
-    struct clg_update u = {CLG_SGD, 0.25, 0.125, 0.5, 0.75, 0.875, 0.0625, 2};
-    WANT("update_sgd", "params grads n n_weights lr l2", LIST(&t.W, &t.dW),
-         LIST((double)n, 20, 0.25, 0.125));
-    EXPECT(ops->update(device, &t.W, NULL, NULL, &t.dW, n, 20, &u));
+    struct clg_update u = {CLG_SGD, 0.25, 0.125, 0.5, 0.75, 0.875, 0.375, 0.0625, 0.03125, 2};
+    WANT("update_sgd", "params " STEP_NAMES, LIST(&t.W, &t.dW), LIST(STEP_NUMBERS));
+    EXPECT(update(&u));
     u.opt = CLG_MOMENTUM;
-    WANT("update_momentum", "params v grads n n_weights lr l2 momentum",
-         LIST(&t.W, &t.slot0, &t.dW), LIST((double)n, 20, 0.25, 0.125, 0.5));
-    EXPECT(ops->update(device, &t.W, &t.slot0, NULL, &t.dW, n, 20, &u));
+    WANT("update_momentum", "params v " STEP_NAMES " momentum", LIST(&t.W, &t.slot0, &t.dW),
+         LIST(STEP_NUMBERS, 0.5));
+    EXPECT(update(&u));
+    u.opt = CLG_NESTEROV;
+    WANT("update_nesterov", "params v " STEP_NAMES " momentum", LIST(&t.W, &t.slot0, &t.dW),
+         LIST(STEP_NUMBERS, 0.5));
+    EXPECT(update(&u));
+    u.opt = CLG_ADAGRAD;
+    WANT("update_adagrad", "params sum " STEP_NAMES " eps", LIST(&t.W, &t.slot0, &t.dW),
+         LIST(STEP_NUMBERS, 0.0625));
+    EXPECT(update(&u));
     u.opt = CLG_ADAM;
-    WANT("update_adam", "params m v grads n n_weights rate l2 beta1 rest1 beta2 rest2 root eps",
-         LIST(&t.W, &t.slot0, &t.slot1, &t.dW),
-         LIST((double)n, 20, 0.25 / (1 - 0.75 * 0.75), 0.125, 0.75, 0.25, 0.875, 0.125,
-              1 / sqrt(1 - 0.875 * 0.875), 0.0625));
-    EXPECT(ops->update(device, &t.W, &t.slot0, &t.slot1, &t.dW, n, 20, &u));
-}
-
-/* 1 where one of the launches was of the kernel whose name starts at text. */
-static int was_seen(const char *text, size_t length)
-{
-    for (int i = 0; i < seen_count; i++)
-        if (strlen(seen[i]) == length && strncmp(seen[i], text, length) == 0)
-            return 1;
-    return 0;
+    WANT("update_adam", ADAM_NAMES, LIST(&t.W, &t.slot0, &t.slot1, &t.dW), LIST(ADAM_NUMBERS));
+    EXPECT(update(&u));
+    u.opt = CLG_ADAMW;
+    WANT("update_adamw", ADAM_NAMES " decay", LIST(&t.W, &t.slot0, &t.slot1, &t.dW),
+         LIST(ADAM_NUMBERS, 0.25 * 0.03125));
+    EXPECT(update(&u));
+    u.momentum = 0.75;
+    u.opt = CLG_EMA_MOMENTUM;
+    WANT("update_ema_momentum", "params v " STEP_NAMES " momentum rest",
+         LIST(&t.W, &t.slot0, &t.dW), LIST(STEP_NUMBERS, 0.75, 0.25));
+    EXPECT(update(&u));
+    u.opt = CLG_RMSPROP;
+    WANT("update_rmsprop_momentum", "params v buf " STEP_NAMES " rho rest eps momentum",
+         LIST(&t.W, &t.slot0, &t.slot1, &t.dW), LIST(STEP_NUMBERS, 0.375, 0.625, 0.0625, 0.75));
+    EXPECT(update(&u));
+    u.momentum = 0;
+    WANT("update_rmsprop", "params v " STEP_NAMES " rho rest eps", LIST(&t.W, &t.slot0, &t.dW),
+         LIST(STEP_NUMBERS, 0.375, 0.625, 0.0625));
+    EXPECT(update(&u));
+    WANT("clip", "grads norm2 n at limit", LIST(&t.dW, &t.stats), LIST((double)t.W.count, 3, 0.25));
+    EXPECT(ops->clip(device, &t.dW, &t.stats, t.W.count, 3, 0.25));
 }
 
 /* Every "kernel void NAME(" of the sources, or MATMUL(NAME, ...), was launched above. */
@@ -362,17 +358,18 @@ static void check_all_seen(const char *text, const char *start)
         at += strlen(start);
         size_t length = strspn(at, "abcdefghijklmnopqrstuvwxyz_0123456789");
         if (length > 0) /* the macro's own parameter is in capitals */
-            ck_assert_msg(was_seen(at, length), "kernel %.*s is never launched", (int)length, at);
+            ck_assert_msg(launches_seen(at, length), "kernel %.*s is never launched", (int)length,
+                          at);
     }
 }
 
 START_TEST(arguments)
 {
     tensors_make();
-    seen_count = 0;
     data_arguments();
     layer_arguments();
     output_arguments();
+    loss_arguments();
     figure_arguments();
     update_arguments();
     for (const struct clg_kernel_source *s = clg_kernel_sources; s->name; s++) {

@@ -268,7 +268,7 @@ static void expect_inputs(const char *spec, const char *column)
     clg_dataset *data;
     ck_ok(clg_config_create(&config));
     ck_ok(clg_config_set(config, "label-col", column));
-    ck_ok(clg_dataset_load_inputs(&data, spec, CLG_PART_ALL, config, 2));
+    ck_ok(clg_dataset_load_for(&data, spec, CLG_PART_ALL, config, CLG_FOR_PREDICTION, 2));
     expect(data, (double[]){1, 2, 4, 5}, 2, 2);
     ck_assert_ptr_null(data->labels);
     ck_assert_ptr_null(data->values);
@@ -292,14 +292,15 @@ START_TEST(inputs_are_read_without_targets)
     snprintf(spec, sizeof spec, "%s,%s", files_text("in.csv", "1,2\n4,5\n"),
              files_text("bad.csv", "\"\n"));
     expect_inputs(spec, "-1"); /* the targets are not even opened */
-    ck_ok(clg_dataset_load_inputs(&data, "xor", CLG_PART_ALL, NULL, 2));
+    ck_ok(clg_dataset_load_for(&data, "xor", CLG_PART_ALL, NULL, CLG_FOR_PREDICTION, 2));
     ck_assert_ptr_null(data->labels);
     clg_dataset_destroy(data);
-    ck_fails(
-        clg_dataset_load_inputs(&data, files_text("in.csv", "1,2,3,4\n"), CLG_PART_ALL, NULL, 2),
-        CLG_EDATA, "in.csv: has 4 columns, and the network takes 2 features");
-    ck_fails(clg_dataset_load_inputs(&data, files_text("in.csv", "1,x\n"), CLG_PART_ALL, NULL, 2),
-             CLG_EDATA, "in.csv"); /* a feature is no target */
+    const char *wide = files_text("wide.csv", "1,2,3,4\n");
+    ck_fails(clg_dataset_load_for(&data, wide, CLG_PART_ALL, NULL, CLG_FOR_PREDICTION, 2),
+             CLG_EDATA, "wide.csv: has 4 columns, and the network takes 2 features");
+    const char *text = files_text("in.csv", "1,x\n"); /* a feature is no target */
+    ck_fails(clg_dataset_load_for(&data, text, CLG_PART_ALL, NULL, CLG_FOR_PREDICTION, 2),
+             CLG_EDATA, "in.csv");
 }
 END_TEST
 

@@ -71,6 +71,40 @@ START_TEST(inspects_models)
 }
 END_TEST
 
+START_TEST(inspects_learning)
+{
+    clg_config *config;
+    clg_net *net;
+    clg_dataset *data;
+    const float x[4] = {1, 2, 3, 4};
+    const int32_t labels[2] = {0, 1};
+    const char *path = model_path("learning.safetensors");
+    ck_ok(clg_config_create(&config));
+    ck_ok(clg_config_set(config, "layers", "4:maxout:3,5:elu:0.5"));
+    ck_ok(clg_config_set(config, "dropout", "0.25,0"));
+    ck_ok(clg_config_set(config, "dropout-input", "0.5"));
+    ck_ok(clg_config_set(config, "freeze", "1"));
+    ck_ok(clg_dataset_from_arrays(&data, x, 2, 2, labels, 2, NULL, 0));
+    ck_ok(clg_net_create(&net, config, data));
+    ck_ok(clg_net_save(net, path));
+    DESCRIBES(
+        path, "network      2,4:maxout:3,5:elu:0.5,2:softmax\n",
+        "  inputs 2, outputs 4, activation maxout:3, pieces 3, weights 24, biases 12, dropout "
+        "0.25\n",
+        "  inputs 4, outputs 5, activation elu:0.5, weights 20, biases 5, frozen yes\n",
+        "  inputs 5, outputs 2, activation softmax, weights 10, biases 2\n", "dropout_input 0.5\n",
+        "parameters   73\n");
+    json_t *object = description(path), *layers = json_object_get(object, "layers");
+    ck_assert_int_eq(number(json_array_get(layers, 0), "pieces"), 3);
+    ck_assert(json_real_value(json_object_get(json_array_get(layers, 0), "dropout")) == 0.25);
+    ck_assert(json_is_true(json_object_get(json_array_get(layers, 1), "frozen")));
+    json_decref(object);
+    clg_net_destroy(net);
+    clg_dataset_destroy(data);
+    clg_config_destroy(config);
+}
+END_TEST
+
 START_TEST(inspects_plain_files)
 {
     const char *path =
@@ -88,6 +122,7 @@ START_TEST(inspects_data)
 {
     static const unsigned char idx[] = {0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0,   0,
                                         0, 3, 9, 1, 2, 3, 4, 5, 6, 7, 8, 9, 250, 11};
+    static const char gaps[] = "a,b,kind\n1,,x\n,-4,y\n5,6,x\n", svm[] = "1 1:2.5 4:-1\n0 2:1\n";
     static const char csv[] = "a,b,kind\n1,2.5,x\n3,-4,y\n5,6,x\n";
     const float values[6] = {1, 2, 3, 4, 5, -6.5f};
     char *text;
@@ -99,6 +134,11 @@ START_TEST(inspects_data)
     DESCRIBES(model_path("data.csv"), "kind         csv\n", "rows         3\n", "features     2\n",
               "min          -4\n", "max          6\n", "targets      class\n",
               "classes      x, y\n");
+    model_put(model_path("gaps.csv"), gaps, sizeof gaps - 1);
+    DESCRIBES(model_path("gaps.csv"), "missing      2\n", "min          -4\n", "rows         3\n");
+    model_put(model_path("data.svm"), svm, sizeof svm - 1);
+    DESCRIBES(model_path("data.svm"), "kind         libsvm\n", "rows         2\n",
+              "stored       sparse\n", "features     4\n", "max          2.5\n");
     ck_ok(clg_npy_write(model_path("data.npy"), "<f4", values, 3, 2));
     json_t *object = description(model_path("data.npy"));
     ck_assert_int_eq(number(object, "rows"), 3);
@@ -145,6 +185,19 @@ START_TEST(exports_npy)
     ck_ok(clg_file_read(&bytes, &size, path, LIMIT));
     ck_assert_ptr_nonnull(strstr(bytes + 10, "(2,)"));
     free(bytes);
+    clg_net *pieces;
+    clg_config *config;
+    ck_ok(clg_config_create(&config));
+    ck_ok(clg_config_set(config, "output-act", "maxout:3"));
+    ck_ok(clg_net_describe(&pieces, config, 4, 0, 2));
+    ck_ok(clg_net_allocate(pieces));
+    ck_ok(clg_export(pieces, "npy", folder));
+    snprintf(path, sizeof path, "%s/layers.0.weight.npy", folder);
+    ck_ok(clg_file_read(&bytes, &size, path, LIMIT));
+    ck_assert_ptr_nonnull(strstr(bytes + 10, "(6, 4)"));
+    free(bytes);
+    clg_net_destroy(pieces);
+    clg_config_destroy(config);
     model_put(model_path("occupied"), "", 0);
     ck_fails(clg_export(net, "npy", model_path("occupied")), CLG_EIO, "is no folder");
     ck_fails(clg_export(net, "npy", model_path("no/folder")), CLG_EIO, "no/folder");
@@ -227,6 +280,7 @@ int main(void)
     TCase *tests = tcase_create("report");
     suite_add_tcase(suite, tests);
     tcase_add_test(tests, inspects_models);
+    tcase_add_test(tests, inspects_learning);
     tcase_add_test(tests, inspects_plain_files);
     tcase_add_test(tests, inspects_data);
     tcase_add_test(tests, inspects_nothing);

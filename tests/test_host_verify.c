@@ -2,7 +2,9 @@
  * operation, and find nothing between the reference and the reference. */
 #include "harness_spoil.h"
 #include "harness_train.h"
-#include "verify/verify.h"
+#include "net/net.h"
+#include "verify/cases.h"
+#include "verify/rounding.h"
 
 #include <float.h>
 #include <math.h>
@@ -57,27 +59,79 @@ START_TEST(an_overflow_is_the_same_infinity)
 }
 END_TEST
 
+static double value_of(const struct clg_activation *act, double z)
+{
+    switch (act->kind) {
+    case CLG_SIGMOID:
+        return 1 / (1 + exp(-z));
+    case CLG_TANH:
+        return tanh(z);
+    case CLG_RELU:
+        return fmax(z, 0);
+    case CLG_STEP:
+        return z >= 0;
+    case CLG_LEAKY_RELU:
+        return z > 0 ? z : act->a * z;
+    case CLG_ELU:
+        return z > 0 ? z : act->a * expm1(z);
+    case CLG_GELU:
+        return z * erfc(-z * sqrt(0.5)) / 2;
+    case CLG_SILU:
+        return z / (1 + exp(-z));
+    case CLG_SOFTPLUS:
+        return z > 20 ? z : log1p(exp(z));
+    default:
+        return z;
+    }
+}
+
+static int is_copy(const struct clg_activation *act, double z)
+{
+    return act->kind == CLG_IDENTITY || act->kind == CLG_RELU || act->kind == CLG_STEP ||
+           act->kind == CLG_MAXOUT ||
+           ((act->kind == CLG_LEAKY_RELU || act->kind == CLG_ELU) && z >= 0) ||
+           (act->kind == CLG_SOFTPLUS && z > 20);
+}
+
 /* The law for element-wise results: rtol 1e-5 and atol 1e-6 of the largest are never exceeded. */
 START_TEST(bounds_of_activations_are_tight)
 {
     enum { N = 4001 };
     static double z[N], bound[N];
     struct clg_limits limits = clg_limits_of(device);
+    const struct clg_activation *act = &clg_case_acts[_i];
     for (int i = 0; i < N; i++)
         z[i] = (i - N / 2) * 0.05;
-    for (int act = CLG_IDENTITY; act < CLG_SOFTMAX; act++) {
-        clg_bound_output_fwd(bound, &limits, z, 1, N, (enum clg_act)act);
-        double most = act == CLG_SIGMOID || act == CLG_TANH ? 1 : z[N - 1];
-        for (int i = 0; i < N; i++) {
-            double y = act == CLG_SIGMOID ? 1 / (1 + exp(-z[i]))
-                       : act == CLG_TANH  ? tanh(z[i])
-                       : act == CLG_RELU  ? fmax(z[i], 0)
-                                          : z[i];
-            ck_assert_msg(bound[i] <= 1e-5 * fabs(y) + 1e-6 * most, "%s(%g): %g",
-                          clg_act_names[act], z[i], bound[i]);
-            ck_assert_msg(act == CLG_IDENTITY || act == CLG_RELU ? bound[i] == 0 : bound[i] > 0,
-                          "%s(%g): %g", clg_act_names[act], z[i], bound[i]);
-        }
+    if (act->kind == CLG_SOFTMAX || act->pieces > 1)
+        return;
+    clg_bound_output_fwd(bound, &limits, z, 1, N, act);
+    double most = act->kind == CLG_SIGMOID || act->kind == CLG_TANH ? 1 : z[N - 1];
+    for (int i = 0; i < N; i++) {
+        double y = value_of(act, z[i]);
+        ck_assert_msg(bound[i] <= 1e-5 * fabs(y) + 1e-6 * most, "%s(%g): %g",
+                      clg_act_names[act->kind], z[i], bound[i]);
+        ck_assert_msg(is_copy(act, z[i]) ? bound[i] == 0 : bound[i] > 0, "%s(%g): %g",
+                      clg_act_names[act->kind], z[i], bound[i]);
+    }
+}
+END_TEST
+
+/* The same of derivatives, beside central differences: the value that the bound is for. */
+START_TEST(slopes_of_activations_are_right_and_tight)
+{
+    struct clg_limits limits = clg_limits_of(device);
+    const struct clg_activation *act = &clg_case_acts[_i];
+    const double h = 1e-5;
+    if (act->kind == CLG_SOFTMAX || act->pieces > 1)
+        return;
+    for (int i = -400; i <= 400; i++) {
+        double z = i * 0.05 + 0.013, y = value_of(act, z);
+        double n = (value_of(act, z + h) - value_of(act, z - h)) / (2 * h);
+        struct clg_near slope = clg_slope_near(&limits, act, z, (struct clg_near){y, 0.0});
+        ck_assert_msg(harness_close(slope.at, n, 1e-8), "%s'(%g): %g, by differences %g",
+                      clg_act_names[act->kind], z, slope.at, n);
+        ck_assert_msg(slope.by >= 0 && slope.by <= 1e-5 * fabs(slope.at) + 1e-6, "%s'(%g): %g",
+                      clg_act_names[act->kind], z, slope.by);
     }
 }
 END_TEST
@@ -89,12 +143,15 @@ START_TEST(bounds_of_products_are_the_guide_s)
     const double size = 0.5 + 0.5 + 3 + 2, sum = 4 * (double)FLT_EPSILON * size + FLT_MIN;
     const double z = 0.5 - 0.5 - 3 + 2, s = 1 / (1 + exp(-z));
     struct clg_limits limits = clg_limits_of(device);
+    struct clg_activation act = {CLG_IDENTITY, 0, 1};
     double bound;
-    clg_bound_dense_fwd(&bound, &limits, x, W, b, 1, 3, 1, CLG_IDENTITY);
+    clg_bound_dense_fwd(&bound, &limits, x, W, b, 1, 3, 1, &act);
     ck_assert(harness_close(bound, sum, 1e-15 * sum));
-    clg_bound_dense_fwd(&bound, &limits, x, W, b, 1, 3, 1, CLG_SIGMOID);
+    act.kind = CLG_SIGMOID;
+    clg_bound_dense_fwd(&bound, &limits, x, W, b, 1, 3, 1, &act);
     ck_assert(harness_close(bound, s * (1 - s) * sum + 6 * (double)FLT_EPSILON * s, 1e-5 * sum));
-    clg_bound_dense_fwd(&bound, &limits, x, W, b, 1, 3, 1, CLG_RELU);
+    act.kind = CLG_RELU;
+    clg_bound_dense_fwd(&bound, &limits, x, W, b, 1, 3, 1, &act);
     ck_assert(bound == 0); /* z = -1 is far below 0 */
 }
 END_TEST
@@ -111,10 +168,11 @@ START_TEST(bounds_end_where_sums_may_overflow)
         {{(double)INFINITY, 1, 2}, 0},
     };
     const double W[] = {1, 1, 1}, b[] = {0};
+    const struct clg_activation relu = {CLG_RELU, 0, 1};
     struct clg_limits limits = clg_limits_of(device);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         double bound;
-        clg_bound_dense_fwd(&bound, &limits, cases[i].x, W, b, 1, 3, 1, CLG_RELU);
+        clg_bound_dense_fwd(&bound, &limits, cases[i].x, W, b, 1, 3, 1, &relu);
         ck_assert_msg(isfinite(bound) == cases[i].bounded, "case %zu: %g", i, bound);
     }
 }
@@ -258,34 +316,43 @@ START_TEST(an_operation_that_does_nothing_is_noticed)
 }
 END_TEST
 
+/* Trains net on the reference under watch: nothing differs, net stays what it was. */
+static clg_verify_result watch_reference(const clg_config *config, const clg_dataset *data)
+{
+    struct seen seen = {0};
+    clg_verify_options options = {.steps = 6, .user = &seen, .row = on_row};
+    clg_verify_result result;
+    clg_net *net;
+    ck_ok(clg_net_create(&net, config, data));
+    double *before = malloc(net->count * sizeof *before);
+    memcpy(before, net->params, net->count * sizeof *before);
+    ck_ok(clg_verify_training(&result, net, device, data, &options));
+    ck_assert_mem_eq(before, net->params, net->count * sizeof *before);
+    ck_assert_int_eq(seen.rows, result.cases);
+    ck_assert(result.worst == 0);
+    assert_untouched();
+    free(before);
+    clg_net_destroy(net);
+    return result;
+}
+
 START_TEST(training_of_the_reference_agrees_with_itself)
 {
-    static const char *const opt[] = {"sgd", "momentum", "adam"};
     clg_dataset *data = harness_blobs(50, 5, 3, 1);
-    for (size_t i = 0; i < 3; i++) {
-        clg_config *config =
-            harness_config("layers", "7:tanh", "opt", opt[i], "l2", "0.01", "batch", "16", NULL);
-        struct seen seen = {0};
-        clg_verify_options options = {.steps = 6, .user = &seen, .row = on_row};
-        clg_verify_result result;
-        clg_net *net;
-        size_t count;
-        ck_ok(clg_net_create(&net, config, data));
-        double *before = harness_parameters(net, &count);
-        ck_ok(clg_verify_training(&result, net, device, data, &options));
-        double *after = harness_parameters(net, &count);
-        ck_assert_mem_eq(before, after, count * sizeof *before);
-        /* two epochs: a permutation each; a step: gather, 2 forward, loss, score, penalty, delta,
-         * 2 gradients, update */
-        ck_assert_int_eq(result.cases, 2 + 6 * 10);
-        ck_assert_int_eq(seen.rows, result.cases);
-        ck_assert(result.worst == 0);
-        assert_untouched();
-        free(before);
-        free(after);
-        clg_net_destroy(net);
-        clg_config_destroy(config);
-    }
+    clg_config *config = harness_config("layers", "7:tanh", "opt", clg_opt_names[_i], "l2", "0.01",
+                                        "batch", "16", NULL);
+    clg_verify_result result = watch_reference(config, data);
+    /* two epochs: a permutation each; a step: gather, 2 forward, loss, score, penalty, delta,
+     * 2 gradients, update */
+    ck_assert_int_eq(result.cases, 2 + 6 * 10);
+    clg_config_destroy(config);
+    /* with everything: dropout of the input and after both hidden layers, norm and clip */
+    config = harness_config("layers", "7:maxout:3,6:silu", "opt", clg_opt_names[_i], "batch", "16",
+                            "dropout", "0.3", "dropout-input", "0.1", "clip-norm", "0.1",
+                            "label-smoothing", "0.1", "class-weights", "1,2,3", NULL);
+    result = watch_reference(config, data);
+    ck_assert_int_eq(result.cases, 2 + 6 * (1 + 3 + 3 + 2 + 3 + 2 + 2 + 1));
+    clg_config_destroy(config);
     clg_dataset_destroy(data);
 }
 END_TEST
@@ -325,6 +392,23 @@ START_TEST(wrong_elements_in_training_are_noticed)
 }
 END_TEST
 
+/* A step whose sum is 0 but for rounding may be 0 or 1, and nothing else. */
+START_TEST(steps_at_their_kink_are_counted)
+{
+    const double x[] = {1, -1, 3}, W[] = {1, 1, 0}, b[] = {0};
+    const struct clg_activation step = {CLG_STEP, 0, 1};
+    struct clg_limits limits = clg_limits_of(device);
+    double bound;
+    clg_bound_dense_fwd(&bound, &limits, x, W, b, 1, 3, 1, &step);
+    ck_assert(isinf(bound));
+    const double off[] = {1e-3};
+    clg_bound_dense_fwd(&bound, &limits, x, W, off, 1, 3, 1, &step);
+    ck_assert(bound == 0);
+    clg_bound_output_fwd(&bound, &limits, b, 1, 1, &step); /* of a given z there is no doubt */
+    ck_assert(bound == 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("verify");
@@ -334,7 +418,9 @@ int main(void)
     tcase_add_test(comparison, an_error_is_measured_in_bounds);
     tcase_add_test(comparison, what_is_no_number_is_never_close);
     tcase_add_test(comparison, an_overflow_is_the_same_infinity);
-    tcase_add_test(comparison, bounds_of_activations_are_tight);
+    tcase_add_loop_test(comparison, bounds_of_activations_are_tight, 0, (int)clg_case_acts_count);
+    tcase_add_loop_test(comparison, slopes_of_activations_are_right_and_tight, 0,
+                        (int)clg_case_acts_count);
     tcase_add_test(comparison, bounds_of_products_are_the_guide_s);
     tcase_add_test(comparison, bounds_end_where_sums_may_overflow);
     tcase_add_test(operations, the_reference_agrees_with_itself);
@@ -343,7 +429,8 @@ int main(void)
     tcase_add_loop_test(operations, wrong_elements_are_noticed, 0, (int)spoil_count);
     tcase_add_loop_test(operations, writing_out_of_bounds_is_noticed, 0, (int)spoil_count);
     tcase_add_loop_test(operations, an_operation_that_does_nothing_is_noticed, 0, (int)spoil_count);
-    tcase_add_test(operations, training_of_the_reference_agrees_with_itself);
+    tcase_add_loop_test(operations, training_of_the_reference_agrees_with_itself, 0, CLG_OPTS);
+    tcase_add_test(operations, steps_at_their_kink_are_counted);
     tcase_add_test(operations, wrong_elements_in_training_are_noticed);
     suite_add_tcase(suite, comparison);
     suite_add_tcase(suite, operations);

@@ -32,7 +32,7 @@ enum {
       "model file (safetensors)")                                                                  \
     X(DATA, "data", 0, "X[,Y]", "", CLI_EVAL | CLI_PREDICT | CLI_VERIFY,                           \
       "data: a dataset's name, a folder of IDX files, or .npy, .csv, IDX files")                   \
-    X(PREDICTIONS, "out", 0, "P.npy|.csv|-", "-", CLI_PREDICT,                                     \
+    X(PREDICTIONS, "out", 0, "P.npy|.csv|.png|-", "-", CLI_PREDICT,                                \
       "where the predictions go; -: CSV on standard output")                                       \
     X(PROBA, "proba", 0, NULL, "false", CLI_PREDICT, "the outputs themselves, not class names")    \
     X(TO, "to", 0, "npy|png", "", CLI_EXPORT,                                                      \
@@ -40,6 +40,8 @@ enum {
     X(EXPORTED, "out", 0, "P", "", CLI_EXPORT, "folder (npy) or file (png) to write")              \
     X(QUICK, "quick", 0, NULL, "false", CLI_VERIFY, "every operation over a few shapes (default)") \
     X(FULL, "full", 0, NULL, "false", CLI_VERIFY, "every operation over all awkward shapes")       \
+    X(GRADIENT, "gradient", 0, NULL, "false", CLI_VERIFY,                                          \
+      "backpropagation against differences of the loss, in double precision")                      \
     X(STEPS, "steps", 0, "N", "10", CLI_VERIFY, "steps of training compared in lockstep")          \
     X(CONFIG, "config", 0, "FILE.ini", "", CLI_EVERY,                                              \
       "options from a file; those on the command line count more")                                 \

@@ -36,9 +36,10 @@ static clg_status check_out(const char *out)
 {
     size_t length = strlen(out);
     if (strcmp(out, "-") == 0 || (length > 4 && (strcmp(out + length - 4, ".npy") == 0 ||
+                                                 strcmp(out + length - 4, ".png") == 0 ||
                                                  strcmp(out + length - 4, ".csv") == 0)))
         return CLG_OK;
-    return cli_fail(CLG_EUSAGE, "--out %s: must end in .npy or .csv, or be - for standard output",
+    return cli_fail(CLG_EUSAGE, "--out %s: must end in .npy, .csv or .png, or be - for standard output",
                     out);
 }
 

@@ -68,6 +68,8 @@ static clg_status print_json(const struct cli *cli, const clg_net *net, const cl
         cli_json_number(result->loss), "cost", cli_json_number(result->cost), "accuracy",
         cli_json_number(result->accuracy), "val_loss", cli_json_number(result->val_loss),
         "val_accuracy", cli_json_number(result->val_accuracy));
+    if (root)
+        json_object_set_new(root, "best_epoch", json_integer(result->best_epoch));
     if (root && test)
         json_object_set_new(root, "test", cli_json_evaluation(test, net));
     return cli_json_print(root, stdout);
@@ -82,6 +84,9 @@ static void print_figures(const char *what, double loss, double accuracy)
 
 static clg_status print_text(const clg_train_result *result, const clg_evaluation *test)
 {
+    if (result->stopped_early)
+        printf("stopped after epoch %d: no lower loss since epoch %d, which is kept\n",
+               result->epochs, result->best_epoch);
     if (test) {
         printf("test: ");
         cli_print_evaluation(test);
@@ -126,6 +131,8 @@ clg_status cli_cmd_train(struct cli *cli)
     clg_status status;
     CLI_TRY(check_options(cli->config));
     CLI_TRY(cli_training_load(&training, cli->config));
+    if (*clg_net_notes(training.net))
+        cli_say(cli, "%s", clg_net_notes(training.net));
     CLI_TRY_DONE(
         clg_run_open(&run, clg_config_get(cli->config, "out"), clg_net_config(training.net)));
     CLI_TRY_DONE(cli_open_device(cli, &device));

@@ -102,6 +102,52 @@ static clg_status print_json(const struct report *report, const clg_verify_resul
                           stdout);
 }
 
+static void on_layer(void *user, int layer, size_t compared, size_t skipped, double worst)
+{
+    struct cli_table *table = user;
+    cli_table_cell(table, "%d", layer);
+    cli_table_cell(table, "%zu", compared);
+    cli_table_cell(table, "%zu", skipped);
+    cli_table_cell(table, "%.3g", worst);
+}
+
+static clg_status print_gradient(const struct cli *cli, struct cli_table *table,
+                                 const clg_gradient_result *result, int ok)
+{
+    if (cli_switch(cli, CLI_JSON))
+        return cli_json_print(json_pack("{s:b, s:o, s:o, s:o, s:o}", "ok", ok, "compared",
+                                        cli_json_count(result->compared), "skipped",
+                                        cli_json_count(result->skipped), "worst",
+                                        cli_json_number(result->worst), "first",
+                                        cli_json_text(result->first)),
+                              stdout);
+    CLI_TRY(cli_table_end(table));
+    printf("\nverify: gradient %s, %zu elements, %zu at a kink left out, largest difference %.3g "
+           "(1e-6 allowed)\n",
+           ok ? "ok" : "MISMATCH", result->compared, result->skipped, result->worst);
+    return CLG_OK;
+}
+
+/* The reference's gradient, on the user's own model and data; no device takes part. */
+static clg_status verify_gradient(const struct cli *cli, const struct cli_training *training)
+{
+    struct cli_table table;
+    clg_gradient_result result = {0};
+    clg_gradient_options options = {.user = &table, .layer = on_layer};
+    if (!training->net)
+        return cli_fail(CLG_EUSAGE, "--gradient: needs --model with --data, or --train");
+    cli_table_begin(&table, "rrrr");
+    cli_table_cell(&table, "%s", "layer");
+    cli_table_cell(&table, "%s", "elements");
+    cli_table_cell(&table, "%s", "at a kink");
+    cli_table_cell(&table, "%s", "largest");
+    clg_status status = clg_verify_gradient(&result, training->net, training->data, &options);
+    if (status != CLG_OK && status != CLG_EMISMATCH)
+        return status;
+    clg_status printed = print_gradient(cli, &table, &result, status == CLG_OK);
+    return status == CLG_OK ? printed : status;
+}
+
 /* --model with --data, train's options, or neither. */
 static clg_status load(struct cli_training *training, const struct cli *cli)
 {
@@ -137,6 +183,10 @@ clg_status cli_cmd_verify(struct cli *cli)
     clg_verify_options options = {.user = &report, .row = on_row};
     clg_status status;
     CLI_TRY(load(&training, cli));
+    if (cli_switch(cli, CLI_GRADIENT)) {
+        status = verify_gradient(cli, &training);
+        goto done;
+    }
     CLI_TRY_DONE(cli_open_device(cli, &device));
     report.every_case = cli_switch(cli, CLI_VERBOSE);
     options.steps = (int)strtol(cli_get(cli, CLI_STEPS), NULL, 10);

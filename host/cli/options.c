@@ -40,6 +40,7 @@ static const struct {
     {"test", NULL, CLI_TRAIN},
     {"target", NULL, CLI_TRAIN | CLI_VERIFY | CLI_EVAL | CLI_PREDICT},
     {"label-col", NULL, CLI_TRAIN | CLI_VERIFY | CLI_EVAL | CLI_PREDICT},
+    {"missing", NULL, CLI_TRAIN | CLI_VERIFY | CLI_EVAL | CLI_PREDICT},
     /* what a model file without clgrad's metadata leaves open */
     {"normalize", NULL, CLI_TRAIN | CLI_VERIFY | CLI_EVAL | CLI_PREDICT},
     {"layers", NULL, CLI_TRAIN | CLI_VERIFY | CLI_EVAL | CLI_PREDICT | CLI_EXPORT},

@@ -39,19 +39,26 @@ static clg_status hold_back(struct cli_training *training, const clg_config *con
     return CLG_OK;
 }
 
-static clg_status load_data(struct cli_training *training, const clg_config *config)
+/* Test and validation files are read in the form of the network: its classes, columns, means. */
+static clg_status load_others(struct cli_training *training, const clg_config *config)
 {
-    const char *train = clg_config_get(config, "train"), *val = clg_config_get(config, "val");
-    const char *test = clg_config_get(config, "test");
-    CLI_TRY(clg_dataset_load(&training->data, train, CLG_PART_TRAIN, config));
+    const char *val = clg_config_get(config, "val"), *test = clg_config_get(config, "test");
+    const char *train = clg_config_get(config, "train");
+    if (!*test && clg_dataset_describe(training->data).both_parts && !names_part(train))
+        test = train;
     if (*test)
-        CLI_TRY(clg_dataset_load(&training->test, test, CLG_PART_TEST, config));
-    else if (clg_dataset_describe(training->data).both_parts && !names_part(train))
-        CLI_TRY(clg_dataset_load(&training->test, train, CLG_PART_TEST, config));
-    CLI_TRY(hold_back(training, config));
+        CLI_TRY(clg_net_load_data(&training->test, training->net, test, CLG_PART_TEST, config, 1));
     if (*val)
-        CLI_TRY(clg_dataset_load(&training->val, val, CLG_PART_TEST, config));
+        CLI_TRY(clg_net_load_data(&training->val, training->net, val, CLG_PART_TEST, config, 1));
     return CLG_OK;
+}
+
+static clg_status check_data(const struct cli_training *training)
+{
+    CLI_TRY(clg_net_check_data(training->net, training->data));
+    if (training->val)
+        CLI_TRY(clg_net_check_data(training->net, training->val));
+    return training->test ? clg_net_check_data(training->net, training->test) : CLG_OK;
 }
 
 clg_status cli_training_load(struct cli_training *training, const clg_config *config)
@@ -59,15 +66,14 @@ clg_status cli_training_load(struct cli_training *training, const clg_config *co
     const char *from = clg_config_get(config, "init-from");
     clg_status status;
     memset(training, 0, sizeof *training);
-    CLI_TRY_DONE(load_data(training, config));
+    CLI_TRY_DONE(clg_dataset_load(&training->data, clg_config_get(config, "train"), CLG_PART_TRAIN,
+                                  config));
+    CLI_TRY_DONE(hold_back(training, config));
     CLI_TRY_DONE(clg_net_create(&training->net, config, training->data));
     if (*from)
         CLI_TRY_DONE(clg_net_init_from(training->net, from));
-    CLI_TRY_DONE(clg_net_check_data(training->net, training->data));
-    if (training->val)
-        CLI_TRY_DONE(clg_net_check_data(training->net, training->val));
-    if (training->test)
-        CLI_TRY_DONE(clg_net_check_data(training->net, training->test));
+    CLI_TRY_DONE(load_others(training, config));
+    status = check_data(training);
 done:
     if (status != CLG_OK)
         cli_training_clear(training);

@@ -16,6 +16,10 @@ int clg_config_is(const clg_config *config, const char *key, const char *text);
 /* The index of key's value among the choices its option lists ("a|b|c"), -1 where none. */
 int clg_config_choice(const clg_config *config, const char *key);
 
+/* The number behind the part-th colon of key's value ("step:5:0.1": part 1 is 5, part 2 is 0.1);
+ * fallback where there are fewer. */
+double clg_config_part(const clg_config *config, const char *key, int part, double fallback);
+
 /* The options that describe a network and its learning, one "key=value\n" a line, in table order:
  * what a model file keeps.  Nothing of the run, its paths or its device.  The caller frees it. */
 clg_status clg_config_model_text(char **text, const clg_config *config);

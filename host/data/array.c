@@ -21,20 +21,21 @@ clg_status clg_check_shape(const char *source, size_t rows, size_t features)
     return CLG_OK;
 }
 
-clg_status clg_check_finite(const struct clg_dataset *data)
+clg_status clg_check_finite(const struct clg_dataset *data, enum clg_missing missing)
 {
     const float *floats = data->x;
     const double *doubles = data->x;
-    if (data->storage == CLG_BYTES)
-        return CLG_OK;
+    if (data->storage != CLG_FLOATS && data->storage != CLG_DOUBLES)
+        return CLG_OK; /* bytes are finite, and sparse cells were checked one by one */
     for (size_t i = 0; i < data->rows * data->features; i++) {
         double value = data->storage == CLG_FLOATS ? (double)floats[i] : doubles[i];
-        if (!isfinite(value))
-            return clg_fail(CLG_EDATA,
-                            "%s: row %zu, column %zu (from 0) is %s: only finite numbers can be "
-                            "used",
-                            data->source, i / data->features, i % data->features,
-                            isnan(value) ? "NaN" : "infinite");
+        if (isfinite(value) || (isnan(value) && missing != CLG_MISSING_ERROR))
+            continue;
+        return clg_fail(CLG_EDATA, "%s: row %zu, column %zu (from 0) is %s", data->source,
+                        i / data->features, i % data->features,
+                        isnan(value) ? "NaN: --missing drop leaves such rows out, mean takes the "
+                                       "column's mean"
+                                     : "infinite: only finite numbers can be used");
     }
     return CLG_OK;
 }
@@ -210,8 +211,6 @@ clg_status clg_array_load(struct clg_dataset **out, struct clg_input *input,
         convert(data, array, body.data);
         data->x = data->memory;
     }
-    if (array->kind == 'f')
-        status = clg_check_finite(data);
 done:
     clg_body_clear(&body);
     if (status != CLG_OK) {

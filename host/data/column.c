@@ -8,16 +8,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-void clg_column_begin(struct clg_column *column, const clg_config *config)
+void clg_column_begin(struct clg_column *column, const struct clg_request *request)
 {
     memset(column, 0, sizeof *column);
-    column->words_complete = 1;
-    if (clg_config_is(config, "target", "class"))
+    if (request->has_classes)
+        column->wanted = CLG_TARGET_AS_NAME;
+    else if (request->as_class)
         column->wanted = CLG_TARGET_AS_CLASS;
-    else if (clg_config_is(config, "target", "value"))
+    else if (request->as_value)
         column->wanted = CLG_TARGET_AS_VALUE;
-    if (column->wanted == CLG_TARGET_AS_VALUE)
-        column->words_complete = 0;
+    column->may_lack = request->missing == CLG_MISSING_DROP;
+    column->words_complete = column->wanted != CLG_TARGET_AS_VALUE;
 }
 
 void clg_column_clear(struct clg_column *column)
@@ -51,7 +52,7 @@ static clg_status add_word(struct clg_column *column, const char *text, const st
     CLG_TRY(clg_words_add(&column->words, text, &number));
     column->word[column->rows] = (uint32_t)number;
     if (column->words.count > CLG_MAX_CLASSES) {
-        if (column->has_text)
+        if (column->has_text || column->wanted == CLG_TARGET_AS_NAME)
             return clg_fail_at(spot, "more than %d different class names", CLG_MAX_CLASSES);
         column->words_complete = 0;
         clg_words_clear(&column->words);
@@ -75,16 +76,19 @@ static clg_status check_mix(const struct clg_column *column, const char *text,
     return CLG_OK;
 }
 
-clg_status clg_column_add(struct clg_column *column, const char *text, const struct clg_spot *spot)
+static clg_status add_missing(struct clg_column *column)
 {
-    double number = 0;
-    if (*text == '\0')
-        return clg_fail_at(spot, "is empty, a target must be there");
-    int is_number = clg_read_number(&number, text);
-    if (is_number && !isfinite(number)) {
-        struct clg_shown shown = clg_show(text);
-        return clg_fail_at(spot, "\"%s\" cannot be a target", shown.text);
-    }
+    if (column->rows == column->room)
+        CLG_TRY(grow(column));
+    column->number[column->rows] = (double)NAN;
+    column->word[column->rows++] = UINT32_MAX;
+    return CLG_OK;
+}
+
+/* What the numbers and words so far can still be. */
+static clg_status learn(struct clg_column *column, double number, int is_number, const char *text,
+                        const struct clg_spot *spot)
+{
     if (!is_number)
         column->has_text = 1;
     else if ((number < 0 || number != floor(number)) && !column->has_fraction) {
@@ -96,6 +100,22 @@ clg_status clg_column_add(struct clg_column *column, const char *text, const str
         column->words_complete = 0;
         clg_words_clear(&column->words);
     }
+    return CLG_OK;
+}
+
+clg_status clg_column_add(struct clg_column *column, const char *text, const struct clg_spot *spot)
+{
+    double number = 0;
+    int is_number = clg_read_number(&number, text);
+    if (column->may_lack && (*text == '\0' || (is_number && isnan(number))))
+        return add_missing(column);
+    if (*text == '\0')
+        return clg_fail_at(spot, "is empty, a target must be there");
+    if (is_number && !isfinite(number)) {
+        struct clg_shown shown = clg_show(text);
+        return clg_fail_at(spot, "\"%s\" cannot be a target", shown.text);
+    }
+    CLG_TRY(learn(column, number, is_number, text, spot));
     if (column->rows == column->room)
         CLG_TRY(grow(column));
     column->number[column->rows] = number;
@@ -108,7 +128,7 @@ static clg_status finish_text(struct clg_column *column, struct clg_dataset *dat
 {
     CLG_TRY(clg_alloc(&data->labels, column->rows, sizeof *data->labels, "labels"));
     for (size_t i = 0; i < column->rows; i++)
-        data->labels[i] = (int32_t)column->word[i];
+        data->labels[i] = column->word[i] == UINT32_MAX ? -1 : (int32_t)column->word[i];
     data->classes = (int)column->words.count;
     data->class_name = column->words.word;
     column->words.word = NULL;
@@ -129,14 +149,14 @@ static clg_status finish_classes(struct clg_column *column, struct clg_dataset *
                         path, most, CLG_MAX_CLASSES);
     CLG_TRY(clg_alloc(&data->labels, column->rows, sizeof *data->labels, "labels"));
     for (size_t i = 0; i < column->rows; i++)
-        data->labels[i] = (int32_t)column->number[i];
+        data->labels[i] = isnan(column->number[i]) ? -1 : (int32_t)column->number[i];
     data->classes = (int)most + 1;
     return clg_dataset_number_classes(data);
 }
 
 clg_status clg_column_finish(struct clg_column *column, struct clg_dataset *data, const char *path)
 {
-    if (column->has_text)
+    if (column->wanted == CLG_TARGET_AS_NAME || column->has_text)
         return finish_text(column, data);
     if (column->wanted == CLG_TARGET_AS_CLASS && column->has_fraction)
         return clg_fail(CLG_EDATA,

@@ -3,25 +3,27 @@
 #include "core/memory.h"
 #include "data/read.h"
 
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define NO_COLUMN SIZE_MAX
-
 struct reading {
     struct clg_records records;
     const char *path;
+    const struct clg_request *request;
     enum clg_csv_role role;
-    size_t partner;         /* as clg_csv_read has it */
-    size_t columns, target; /* target: its column, or NO_COLUMN */
+    size_t partner_rows;    /* as clg_csv_read has it */
+    size_t columns, target; /* target: its column, or CLG_NO_COLUMN */
+    size_t *place;          /* (columns): the feature that each is, or CLG_NO_COLUMN */
     uint64_t shape_line;    /* the line that set the number of columns */
     char **name;            /* (columns) of the header, NULL where there is none */
     double *x;              /* (rows, features) */
     size_t rows, features, room;
     int first_is_doubtful; /* targets: the first row is text and may be a header */
+    int has_spare;         /* the last column is a feature, unless it holds text */
+    int spare_is_text;
+    uint64_t spare_gap; /* first line that lacks the last column's number, 0: none */
     struct clg_column column;
 };
 
@@ -30,6 +32,7 @@ static void reading_clear(struct reading *r)
     for (size_t j = 0; r->name && j < r->columns; j++)
         free(r->name[j]);
     free(r->name);
+    free(r->place);
     free(r->x);
     clg_column_clear(&r->column);
     clg_records_close(&r->records);
@@ -49,69 +52,52 @@ static int is_text(const char *field)
     return *field && !clg_read_number(&number, field);
 }
 
-/* --label-col as a number; 0 where it is a name. */
-static int as_index(long *index, const char *text)
-{
-    char *end = NULL;
-    errno = 0;
-    *index = strtol(text, &end, 10);
-    return end != text && *end == '\0' && errno == 0;
-}
-
-static clg_status unknown_column(const struct reading *r, const char *name)
-{
-    enum { MOST = 256 };
-    const char *field[MOST];
-    size_t count = r->columns < MOST ? r->columns : MOST;
-    for (size_t j = 0; j < count; j++)
-        field[j] = clg_records_field(&r->records, j);
-    const char *near = clg_nearest(name, field, count, sizeof *field);
-    struct clg_shown shown = clg_show(near ? near : field[0]);
-    return clg_fail(CLG_EUSAGE, "--label-col %s: %s has no column of that name%s%s%s", name,
-                    r->path, near ? ": did you mean " : "; its first is ", shown.text,
-                    near ? "?" : "");
-}
-
-/* Whether a file of inputs has a target column beside them. */
+/* Whether a file for a network whose inputs are known has a target column beside them. */
 static clg_status check_inputs(const struct reading *r, int *has_target)
 {
-    *has_target = r->columns == r->partner + 1;
-    if (r->columns == r->partner || *has_target)
+    size_t inputs = r->request->inputs;
+    *has_target = r->columns == inputs + 1;
+    if (r->columns == inputs || *has_target)
         return CLG_OK;
     return clg_fail(CLG_EDATA,
                     "%s: has %zu columns, and the network takes %zu features, with or without a "
                     "target column beside them",
-                    r->path, r->columns, r->partner);
+                    r->path, r->columns, inputs);
 }
 
-/* Finds the target in the first record; *named 1 where it was found by its name. */
-static clg_status find_target(struct reading *r, const clg_config *config, int *named)
+/* Finds the target in the first record; *named 1 where it was found by its name.  Where targets are
+ * not needed, --columns leaves nothing to find, and whoever left --label-col alone may have a
+ * feature in the last column. */
+static clg_status find_target(struct reading *r, int *named)
 {
-    const char *text = clg_config_get(config, "label-col");
-    long index, columns = (long)r->columns;
-    int wanted = r->role == CLG_CSV_BOTH;
-    *named = 0;
-    r->target = NO_COLUMN;
-    if (r->role == CLG_CSV_INPUTS)
-        CLG_TRY(check_inputs(r, &wanted));
-    if (!wanted || (r->columns == 1 && !clg_config_is_set(config, "label-col")))
+    const clg_config *config = r->request->config;
+    int unread = r->request->no_targets, has_target = r->role == CLG_CSV_BOTH;
+    r->target = CLG_NO_COLUMN;
+    if (unread && *clg_config_get(config, "columns"))
         return CLG_OK;
-    if (as_index(&index, text)) {
-        if (index >= columns || index < -columns)
-            return clg_fail(CLG_EUSAGE, "--label-col %s: %s has %ld columns, 0 to %ld", text,
-                            r->path, columns, columns - 1);
-        r->target = (size_t)(index < 0 ? index + columns : index);
-    } else {
-        size_t j = 0;
-        while (j < r->columns && strcmp(clg_records_field(&r->records, j), text) != 0)
-            j++;
-        if (j == r->columns)
-            return unknown_column(r, text);
-        r->target = j;
-        *named = 1;
-    }
+    if (has_target && unread && r->request->inputs)
+        CLG_TRY(check_inputs(r, &has_target));
+    if (!has_target || (r->columns == 1 && (unread || !clg_config_is_set(config, "label-col"))))
+        return CLG_OK;
+    r->has_spare = unread && !r->request->inputs && clg_config_is(config, "label-col", "-1");
+    if (r->has_spare)
+        return CLG_OK;
+    CLG_TRY(clg_column_find(&r->target, named, &r->records, "label-col",
+                            clg_config_get(config, "label-col")));
     if (r->columns == 1)
         return clg_fail(CLG_EDATA, "%s: has one column, so no features beside the target", r->path);
+    return CLG_OK;
+}
+
+/* Finds the features; *named 1 where one was found by its name. */
+static clg_status find_features(struct reading *r, int *named)
+{
+    const char *text = clg_config_get(r->request->config, "columns");
+    CLG_TRY(clg_alloc(&r->place, r->columns, sizeof *r->place, "columns"));
+    if (*text && r->role != CLG_CSV_TARGETS)
+        return clg_columns_choose(r->place, &r->features, named, &r->records, text, r->target);
+    for (size_t j = 0; j < r->columns; j++)
+        r->place[j] = j == r->target ? CLG_NO_COLUMN : r->features++;
     return CLG_OK;
 }
 
@@ -139,23 +125,69 @@ static clg_status make_room(struct reading *r)
     return CLG_OK;
 }
 
+/* A cell that has no number; it may lack one where --missing says so. */
+static clg_status read_gap(double *out, const struct reading *r, size_t column, const char *text)
+{
+    enum clg_missing missing = r->request->missing;
+    struct clg_shown shown = clg_show(text);
+    struct clg_spot here = spot(r, column);
+    int is_number = clg_read_number(out, text), lacks = *text == '\0' || (is_number && isnan(*out));
+    if (lacks &&
+        (r->role == CLG_CSV_TARGETS ? missing == CLG_MISSING_DROP : missing != CLG_MISSING_ERROR)) {
+        *out = (double)NAN;
+        return CLG_OK;
+    }
+    if (*text == '\0')
+        return clg_fail_at(&here, "is empty, a number must be there (or see --missing)");
+    if (is_number)
+        return clg_fail_at(&here, "\"%s\" is not a finite number%s", shown.text,
+                           lacks ? " (or see --missing)" : "");
+    return clg_fail_at(&here, "\"%s\" is text in a column of numbers", shown.text);
+}
+
 static clg_status read_cell(double *out, const struct reading *r, size_t column)
 {
     const char *text = clg_records_field(&r->records, column);
     if (clg_read_number(out, text) && isfinite(*out))
         return CLG_OK;
-    struct clg_shown shown = clg_show(text);
-    struct clg_spot here = spot(r, column);
-    if (*text == '\0')
-        return clg_fail_at(&here, "is empty, a number must be there");
-    if (clg_read_number(out, text))
-        return clg_fail_at(&here, "\"%s\" is not a finite number", shown.text);
-    return clg_fail_at(&here, "\"%s\" is text in a column of numbers", shown.text);
+    return read_gap(out, r, column, text);
+}
+
+static int is_spare(const struct reading *r, size_t column)
+{
+    return r->has_spare && column == r->columns - 1;
+}
+
+/* Text and gaps in the last column are no mistake until all of it is known. */
+static clg_status read_spare(double *out, struct reading *r)
+{
+    const char *text = clg_records_field(&r->records, r->columns - 1);
+    *out = (double)NAN;
+    if (is_text(text))
+        r->spare_is_text = 1;
+    else if (*text == '\0' || (clg_read_number(out, text) && isnan(*out)))
+        r->spare_gap = r->spare_gap ? r->spare_gap : r->records.record_line;
+    else
+        return read_cell(out, r, r->columns - 1);
+    return CLG_OK;
+}
+
+static clg_status finish_spare(struct reading *r)
+{
+    struct clg_spot here = spot(r, r->columns - 1);
+    here.line = r->spare_gap;
+    if (!r->spare_is_text && r->spare_gap && r->request->missing == CLG_MISSING_ERROR)
+        return clg_fail_at(&here, "has no number, which must be there (or see --missing)");
+    if (!r->spare_is_text)
+        return CLG_OK;
+    r->features--;
+    for (size_t i = 1; i < r->rows; i++)
+        memmove(r->x + i * r->features, r->x + i * (r->features + 1), r->features * sizeof *r->x);
+    return CLG_OK;
 }
 
 static clg_status add_row(struct reading *r)
 {
-    size_t feature = 0;
     if (r->records.fields != r->columns)
         return clg_fail(CLG_EDATA, "%s:%llu: %zu fields where line %llu has %zu", r->path,
                         (unsigned long long)r->records.record_line, r->records.fields,
@@ -163,12 +195,12 @@ static clg_status add_row(struct reading *r)
     CLG_TRY(make_room(r));
     for (size_t j = 0; j < r->columns; j++) {
         struct clg_spot here = spot(r, j);
-        if (j == r->target && r->role == CLG_CSV_INPUTS)
-            continue;
-        if (j == r->target)
+        double *cell =
+            r->place[j] == CLG_NO_COLUMN ? NULL : &r->x[r->rows * r->features + r->place[j]];
+        if (cell)
+            CLG_TRY(is_spare(r, j) ? read_spare(cell, r) : read_cell(cell, r, j));
+        else if (j == r->target && !r->request->no_targets)
             CLG_TRY(clg_column_add(&r->column, clg_records_field(&r->records, j), &here));
-        else
-            CLG_TRY(read_cell(&r->x[r->rows * r->features + feature++], r, j));
     }
     r->rows++;
     return CLG_OK;
@@ -198,22 +230,23 @@ done:
 }
 
 /* Takes the first record as header or row. */
-static clg_status begin(struct reading *r, const clg_config *config, int *more)
+static clg_status begin(struct reading *r, int *more)
 {
-    int header;
+    int header = 0;
     CLG_TRY(clg_records_next(&r->records, more));
     if (!*more)
         return clg_fail(CLG_EDATA, "%s: holds no rows", r->path);
     r->columns = r->records.fields;
     r->shape_line = r->records.record_line;
-    CLG_TRY(find_target(r, config, &header));
+    CLG_TRY(find_target(r, &header));
     if (r->role == CLG_CSV_TARGETS && r->columns == 1)
         r->target = 0;
-    r->features = r->columns - (r->target != NO_COLUMN);
+    CLG_TRY(find_features(r, &header));
     if (r->features == 0)
         return first_of_targets(r, more);
     for (size_t j = 0; j < r->columns; j++)
-        header |= j != r->target && is_text(clg_records_field(&r->records, j));
+        header |= r->place[j] != CLG_NO_COLUMN && !is_spare(r, j) &&
+                  is_text(clg_records_field(&r->records, j));
     return header ? keep_header(r) : add_row(r);
 }
 
@@ -237,14 +270,16 @@ static clg_status finish(struct clg_dataset **out, struct reading *r)
     struct clg_dataset *data = NULL;
     clg_status status = CLG_OK;
     CLG_TRY(clg_check_shape(r->path, r->rows, r->columns));
+    if (r->has_spare)
+        CLG_TRY(finish_spare(r));
     CLG_TRY(clg_dataset_new(&data, r->path));
     data->rows = r->rows;
     data->features = r->features;
     data->storage = CLG_DOUBLES;
     data->is_csv = 1;
-    if (r->target != NO_COLUMN && r->role != CLG_CSV_INPUTS)
+    if (r->target != CLG_NO_COLUMN && !r->request->no_targets)
         CLG_TRY_DONE(clg_column_finish(&r->column, data, r->path));
-    if (r->first_is_doubtful && data->classes > 1 && data->rows == r->partner + 1)
+    if (r->first_is_doubtful && data->classes > 1 && data->rows == r->partner_rows + 1)
         drop_first(data);
     data->x = data->memory = r->x;
     r->x = NULL;
@@ -257,8 +292,9 @@ done:
     return CLG_OK;
 }
 
-clg_status clg_csv_read(struct clg_dataset **out, const char *path, const clg_config *config,
-                        enum clg_csv_role role, size_t partner)
+clg_status clg_csv_read(struct clg_dataset **out, const char *path,
+                        const struct clg_request *request, enum clg_csv_role role,
+                        size_t partner_rows)
 {
     struct reading r;
     clg_status status;
@@ -266,11 +302,12 @@ clg_status clg_csv_read(struct clg_dataset **out, const char *path, const clg_co
     *out = NULL;
     memset(&r, 0, sizeof r);
     r.role = role;
-    r.partner = partner;
-    clg_column_begin(&r.column, config);
+    r.partner_rows = partner_rows;
+    r.request = request;
+    clg_column_begin(&r.column, request);
     CLG_TRY_DONE(clg_records_open(&r.records, path));
     r.path = clg_input_path(r.records.input);
-    CLG_TRY_DONE(begin(&r, config, &more));
+    CLG_TRY_DONE(begin(&r, &more));
     while (more) {
         CLG_TRY_DONE(clg_records_next(&r.records, &more));
         if (more)
@@ -280,9 +317,4 @@ clg_status clg_csv_read(struct clg_dataset **out, const char *path, const clg_co
 done:
     reading_clear(&r);
     return status;
-}
-
-clg_status clg_load_csv(struct clg_dataset **out, const char *path, const clg_config *config)
-{
-    return clg_csv_read(out, path, config, CLG_CSV_BOTH, 0);
 }

@@ -1,5 +1,5 @@
-/* A dataset's life: made empty, filled by a loader or from the caller's arrays, given targets,
- * described, destroyed. */
+/* A dataset's life: made empty, filled by a loader or from the caller's arrays, described,
+ * destroyed.  Its targets are targets.c's. */
 #define _GNU_SOURCE
 #include "core/memory.h"
 #include "data/read.h"
@@ -36,6 +36,7 @@ void clg_dataset_drop_targets(struct clg_dataset *data)
     data->labels = NULL;
     data->values = NULL;
     data->classes = 0;
+    data->numbered = 0;
     data->outputs = 0;
 }
 
@@ -46,6 +47,9 @@ void clg_dataset_destroy(clg_dataset *data)
     clg_dataset_drop_targets(data);
     free(data->pick);
     free(data->source);
+    free(data->start);
+    free(data->cell_column);
+    free(data->cell_value);
     free(data->memory);
     if (data->mapping)
         munmap(data->mapping, data->mapping_size);
@@ -67,15 +71,25 @@ const char *clg_dataset_class_name(const clg_dataset *data, int index)
 
 clg_status clg_dataset_number_classes(struct clg_dataset *data)
 {
+    data->numbered = 1;
     if (data->class_name || data->classes == 0)
         return CLG_OK;
     return clg_number_names(&data->class_name, data->classes);
 }
 
+static void sparse_row(double *x, const struct clg_dataset *data, size_t stored)
+{
+    memset(x, 0, data->features * sizeof *x);
+    for (size_t k = data->start[stored]; k < data->start[stored + 1]; k++)
+        x[data->cell_column[k]] = data->cell_value[k];
+}
+
 void clg_dataset_row(double *x, const struct clg_dataset *data, size_t i)
 {
-    size_t first = (data->pick ? data->pick[i] : i) * data->features;
-    if (data->storage == CLG_BYTES) {
+    size_t stored = data->pick ? data->pick[i] : i, first = stored * data->features;
+    if (data->storage == CLG_SPARSE) {
+        sparse_row(x, data, stored);
+    } else if (data->storage == CLG_BYTES) {
         const unsigned char *row = (const unsigned char *)data->x + first;
         for (size_t j = 0; j < data->features; j++)
             x[j] = row[j];
@@ -162,127 +176,4 @@ done:
     }
     *out = data;
     return CLG_OK;
-}
-
-/* ------------------------------------------------------------------ targets */
-
-/* The one column of targets as class numbers. */
-static clg_status attach_labels(struct clg_dataset *data, const struct clg_dataset *targets)
-{
-    double label, most = 0;
-    if (targets->features != 1)
-        return clg_fail(CLG_EDATA,
-                        "%s: has %zu columns; class targets are one column of class numbers "
-                        "(--target value takes the columns as values)",
-                        targets->source, targets->features);
-    CLG_TRY(clg_alloc(&data->labels, data->rows, sizeof *data->labels, "labels"));
-    for (size_t i = 0; i < data->rows; i++) {
-        clg_dataset_row(&label, targets, i);
-        if (label < 0 || label != floor(label) || label >= CLG_MAX_CLASSES)
-            return clg_fail(CLG_EDATA,
-                            "%s: row %zu (from 0): %.17g is no class number, those are 0 to %d "
-                            "(--target value takes numbers as values)",
-                            targets->source, i, label, CLG_MAX_CLASSES - 1);
-        data->labels[i] = (int32_t)label;
-        most = label > most ? label : most;
-    }
-    data->classes = (int)most + 1;
-    return clg_dataset_number_classes(data);
-}
-
-static clg_status attach_values(struct clg_dataset *data, const struct clg_dataset *targets)
-{
-    size_t count, bytes;
-    if (!clg_size_mul(&count, data->rows, targets->features) ||
-        !clg_size_mul(&bytes, count, sizeof *data->values))
-        bytes = SIZE_MAX;
-    CLG_TRY(clg_check_host_limit(targets->source, bytes));
-    CLG_TRY(clg_alloc(&data->values, count, sizeof *data->values, "targets"));
-    for (size_t i = 0; i < data->rows; i++)
-        clg_dataset_row(data->values + i * targets->features, targets, i);
-    data->outputs = targets->features;
-    return CLG_OK;
-}
-
-/* What the CSV reader found out already. */
-static void move_targets(struct clg_dataset *data, struct clg_dataset *targets)
-{
-    data->labels = targets->labels;
-    data->classes = targets->classes;
-    data->class_name = targets->class_name;
-    data->values = targets->values;
-    data->outputs = targets->outputs;
-    targets->labels = NULL;
-    targets->classes = 0;
-    targets->class_name = NULL;
-    targets->values = NULL;
-    targets->outputs = 0;
-}
-
-clg_status clg_attach_targets(struct clg_dataset *data, struct clg_dataset *targets,
-                              const clg_config *config)
-{
-    if (data->rows != targets->rows)
-        return clg_fail(CLG_EDATA,
-                        "%s has %zu rows and its targets %s have %zu: the counts must "
-                        "be equal",
-                        data->source, data->rows, targets->source, targets->rows);
-    clg_dataset_drop_targets(data);
-    if (targets->labels || targets->values) {
-        move_targets(data, targets);
-        return CLG_OK;
-    }
-    int as_class = clg_config_is(config, "target", "class") ||
-                   (targets->class_like && !clg_config_is(config, "target", "value"));
-    return as_class ? attach_labels(data, targets) : attach_values(data, targets);
-}
-
-/* Whether the classes have no names but their numbers. */
-static int are_numbered(char *const *names, int classes)
-{
-    char text[16];
-    for (int k = 0; names && k < classes; k++) {
-        snprintf(text, sizeof text, "%d", k);
-        if (strcmp(names[k], text) != 0)
-            return 0;
-    }
-    return 1;
-}
-
-/* The row that keeps an unknown class from being ignored. */
-static clg_status refuse_unknown(const int32_t *map, const struct clg_dataset *data, int classes)
-{
-    for (size_t i = 0; i < data->rows; i++) {
-        int k = data->labels[i];
-        char number[16];
-        if (map[k] >= 0)
-            continue;
-        snprintf(number, sizeof number, "%d", k);
-        struct clg_shown shown = clg_show(data->class_name ? data->class_name[k] : number);
-        return clg_fail(CLG_EDATA,
-                        "%s: row %zu (from 0) is of class %s, which the network does not know: it "
-                        "has %d classes",
-                        data->source, i, shown.text, classes);
-    }
-    return CLG_OK;
-}
-
-clg_status clg_dataset_class_map(int32_t *map, const struct clg_dataset *data, char *const *names,
-                                 int classes)
-{
-    struct clg_words words = {NULL, 0, 0, NULL, 0};
-    clg_status status = CLG_OK;
-    int by_number = are_numbered(data->class_name, data->classes) || are_numbered(names, classes);
-    for (int k = 0; !by_number && k < classes; k++) {
-        size_t number;
-        CLG_TRY_DONE(clg_words_add(&words, names[k], &number));
-    }
-    for (int k = 0; k < data->classes; k++) {
-        size_t found = by_number ? (size_t)k : clg_words_find(&words, data->class_name[k]);
-        map[k] = found < (size_t)classes ? (int32_t)found : -1;
-    }
-    status = refuse_unknown(map, data, classes);
-done:
-    clg_words_clear(&words);
-    return status;
 }

@@ -86,14 +86,14 @@ static clg_status name_classes(struct clg_dataset *data)
 
 /* Both parts have the classes of the two, so that a network for one fits the other. */
 static clg_status widen_classes(struct clg_dataset *data, const char *other_labels, int ten,
-                                const clg_config *config)
+                                const struct clg_request *request)
 {
     struct clg_dataset *other = NULL, *labels = NULL;
     clg_status status;
     CLG_TRY_DONE(clg_load_idx(&labels, other_labels));
     CLG_TRY_DONE(clg_dataset_new(&other, other_labels));
     other->rows = labels->rows;
-    CLG_TRY_DONE(clg_attach_targets(other, labels, config));
+    CLG_TRY_DONE(clg_attach_targets(other, labels, request));
     if (ten)
         CLG_TRY_DONE(check_ten(other, other_labels));
     if (other->classes > data->classes) {
@@ -110,34 +110,29 @@ done:
     return status;
 }
 
-/* The images alone, as a prediction takes them. */
-static clg_status load_images(struct clg_dataset **out, const struct part_files files[2], int index)
-{
-    CLG_TRY(clg_load_idx(out, files[index].images));
-    (*out)->both_parts = files[0].images && files[1].images;
-    return CLG_OK;
-}
-
 static clg_status load_part(struct clg_dataset **out, const char *folder,
-                            const struct part_files files[2], int index, const clg_config *config)
+                            const struct part_files files[2], int index,
+                            const struct clg_request *request)
 {
     struct clg_dataset *data = NULL, *labels = NULL;
     int fashion = base_is(folder, "fashion-mnist"), ten = fashion || base_is(folder, "mnist");
     clg_status status;
     for (int k = 0; k < 2; k++)
-        if (files[k].images && !files[k].labels)
+        if (files[k].images && !files[k].labels && !request->no_targets)
             return clg_fail(CLG_EDATA,
                             "%s: the labels that belong to it, %s-labels-idx1-ubyte, "
                             "are missing",
                             files[k].images, part_name[k]);
     CLG_TRY_DONE(clg_load_idx(&data, files[index].images));
-    CLG_TRY_DONE(clg_load_idx(&labels, files[index].labels));
-    CLG_TRY_DONE(clg_attach_targets(data, labels, config));
-    if (ten)
-        CLG_TRY_DONE(check_ten(data, files[index].labels));
     data->both_parts = files[0].images && files[1].images;
+    if (!request->no_targets) {
+        CLG_TRY_DONE(clg_load_idx(&labels, files[index].labels));
+        CLG_TRY_DONE(clg_attach_targets(data, labels, request));
+        if (ten)
+            CLG_TRY_DONE(check_ten(data, files[index].labels));
+    }
     if (data->both_parts && data->labels)
-        CLG_TRY_DONE(widen_classes(data, files[1 - index].labels, ten, config));
+        CLG_TRY_DONE(widen_classes(data, files[1 - index].labels, ten, request));
     if (fashion)
         CLG_TRY_DONE(name_classes(data));
     *out = data;
@@ -187,7 +182,7 @@ static clg_status find_csv(char **out, const char *folder)
 }
 
 static clg_status load_csv_folder(struct clg_dataset **out, const struct clg_place *place,
-                                  const clg_config *config, size_t inputs)
+                                  const struct clg_request *request)
 {
     char *path = NULL;
     CLG_TRY(find_csv(&path, place->path));
@@ -198,14 +193,14 @@ static clg_status load_csv_folder(struct clg_dataset **out, const struct clg_pla
                         place->path);
     clg_status status =
         place->part == CLG_PART_ALL
-            ? clg_csv_read(out, path, config, inputs ? CLG_CSV_INPUTS : CLG_CSV_BOTH, inputs)
+            ? clg_csv_read(out, path, request, CLG_CSV_BOTH, 0)
             : clg_fail(CLG_EDATA, "%s: has no parts: leave :train or :test out", place->path);
     free(path);
     return status;
 }
 
 clg_status clg_load_folder(struct clg_dataset **out, const struct clg_place *place, clg_part part,
-                           const clg_config *config, size_t inputs)
+                           const struct clg_request *request)
 {
     struct part_files files[2] = {{NULL, NULL}, {NULL, NULL}};
     clg_status status = CLG_OK;
@@ -215,7 +210,7 @@ clg_status clg_load_folder(struct clg_dataset **out, const struct clg_place *pla
         CLG_TRY_DONE(find_idx(&files[k].labels, place->path, part_name[k], "labels", 1));
     }
     if (!files[0].images && !files[1].images) {
-        status = load_csv_folder(out, place, config, inputs);
+        status = load_csv_folder(out, place, request);
         goto done;
     }
     int named = place->part != CLG_PART_ALL;
@@ -227,8 +222,7 @@ clg_status clg_load_folder(struct clg_dataset **out, const struct clg_place *pla
     }
     if (!files[index].images)
         index = 1 - index;
-    status =
-        inputs ? load_images(out, files, index) : load_part(out, place->path, files, index, config);
+    status = load_part(out, place->path, files, index, request);
 done:
     for (int k = 0; k < 2; k++) {
         free(files[k].images);
@@ -237,12 +231,12 @@ done:
     return status;
 }
 
-clg_status clg_load_xor(struct clg_dataset **out, const clg_config *config)
+clg_status clg_load_xor(struct clg_dataset **out, const struct clg_request *request)
 {
     static const float x[8] = {0, 0, 0, 1, 1, 0, 1, 1}, values[4] = {0, 1, 1, 0};
     static const int32_t labels[4] = {0, 1, 1, 0};
     char *source = NULL;
-    if (clg_config_is(config, "target", "value"))
+    if (request->as_value)
         CLG_TRY(clg_dataset_from_arrays(out, x, 4, 2, NULL, 0, values, 1));
     else
         CLG_TRY(clg_dataset_from_arrays(out, x, 4, 2, labels, 2, NULL, 0));

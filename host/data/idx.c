@@ -45,7 +45,7 @@ static clg_status read_header(struct clg_array *array, struct clg_input *input)
     return CLG_OK;
 }
 
-clg_status clg_load_idx(struct clg_dataset **out, const char *path)
+clg_status clg_idx_read(struct clg_dataset **out, const char *path)
 {
     struct clg_input *input = NULL;
     struct clg_array array;
@@ -55,5 +55,16 @@ clg_status clg_load_idx(struct clg_dataset **out, const char *path)
     if (status == CLG_OK)
         status = clg_array_load(out, input, &array);
     clg_input_close(input);
+    return status;
+}
+
+clg_status clg_load_idx(struct clg_dataset **out, const char *path)
+{
+    CLG_TRY(clg_idx_read(out, path));
+    clg_status status = clg_check_finite(*out, CLG_MISSING_ERROR);
+    if (status != CLG_OK) {
+        clg_dataset_destroy(*out);
+        *out = NULL;
+    }
     return status;
 }

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum format { IDX, NPY, CSV };
+enum format { IDX, NPY, CSV, LIBSVM };
 
 /* What the file's name says, -1 where it says nothing. */
 static int format_by_name(const char *path)
@@ -18,6 +18,8 @@ static int format_by_name(const char *path)
         return NPY;
     if (clg_ends_in_gz(path, ".csv") || clg_ends_in_gz(path, ".tsv"))
         return CSV;
+    if (clg_ends_in_gz(path, ".svm") || clg_ends_in_gz(path, ".libsvm"))
+        return LIBSVM;
     if (clg_ends_in_gz(path, "ubyte") || clg_ends_in_gz(path, ".idx"))
         return IDX;
     return -1;
@@ -44,20 +46,37 @@ static clg_status find_format(enum format *out, const char *path)
     return status;
 }
 
-static clg_status load_file(clg_dataset **out, const char *path, const clg_config *config,
-                            enum clg_csv_role role, size_t partner)
+static clg_status load_array(clg_dataset **out, const char *path, enum format format,
+                             enum clg_missing missing)
+{
+    clg_dataset *data = NULL;
+    *out = NULL;
+    CLG_TRY(format == IDX ? clg_idx_read(&data, path) : clg_npy_read(&data, path));
+    clg_status status = clg_check_finite(data, missing);
+    if (status != CLG_OK) {
+        clg_dataset_destroy(data);
+        return status;
+    }
+    *out = data;
+    return CLG_OK;
+}
+
+/* Only a row that is to go may lack a target. */
+static clg_status load_file(clg_dataset **out, const char *path, const struct clg_request *request,
+                            enum clg_csv_role role, size_t partner_rows)
 {
     enum format format;
+    int strict = role == CLG_CSV_TARGETS && request->missing != CLG_MISSING_DROP;
     CLG_TRY(find_format(&format, path));
-    if (format == IDX)
-        return clg_load_idx(out, path);
-    if (format == NPY)
-        return clg_load_npy(out, path);
-    return clg_csv_read(out, path, config, role, partner);
+    if (format == LIBSVM)
+        return clg_libsvm_read(out, path, request);
+    if (format == CSV)
+        return clg_csv_read(out, path, request, role, partner_rows);
+    return load_array(out, path, format, strict ? CLG_MISSING_ERROR : request->missing);
 }
 
 static clg_status load_pair(clg_dataset **out, const char *x, const char *y,
-                            const clg_config *config)
+                            const struct clg_request *request)
 {
     clg_dataset *data = NULL, *targets = NULL;
     clg_status status;
@@ -65,9 +84,11 @@ static clg_status load_pair(clg_dataset **out, const char *x, const char *y,
         return clg_fail(CLG_EUSAGE, "%s,%s: a file's name is missing beside the comma", x, y);
     if (strcmp(x, "-") == 0 && strcmp(y, "-") == 0)
         return clg_fail(CLG_EUSAGE, "-,-: standard input can be the features or the targets");
-    CLG_TRY_DONE(load_file(&data, x, config, CLG_CSV_FEATURES, 0));
-    CLG_TRY_DONE(load_file(&targets, y, config, CLG_CSV_TARGETS, data->rows));
-    CLG_TRY_DONE(clg_attach_targets(data, targets, config));
+    CLG_TRY_DONE(load_file(&data, x, request, CLG_CSV_FEATURES, 0));
+    if (!request->no_targets) {
+        CLG_TRY_DONE(load_file(&targets, y, request, CLG_CSV_TARGETS, data->rows));
+        CLG_TRY_DONE(clg_attach_targets(data, targets, request));
+    }
     *out = data;
     data = NULL;
 done:
@@ -98,55 +119,103 @@ static char *choose_comma(char *spec)
     return behind_file ? behind_file : strchr(spec, ',');
 }
 
-static clg_status load_split(clg_dataset **out, const char *spec, const clg_config *config,
-                             size_t inputs)
+static clg_status load_split(clg_dataset **out, const char *spec, const struct clg_request *request)
 {
     char *copy = NULL;
     CLG_TRY(clg_text_copy(&copy, spec));
     char *comma = choose_comma(copy);
     *comma = '\0';
-    clg_status status = inputs ? load_file(out, copy, config, CLG_CSV_FEATURES, 0)
-                               : load_pair(out, copy, comma + 1, config);
+    clg_status status = load_pair(out, copy, comma + 1, request);
     free(copy);
     return status;
 }
 
-/* inputs: as clg_dataset_load_inputs, 0 with targets. */
-static clg_status load(clg_dataset **out, const char *spec, clg_part part, const clg_config *config,
-                       size_t inputs)
+static clg_status load_place(clg_dataset **out, const char *spec, const struct clg_place *place,
+                             clg_part part, const struct clg_request *request)
 {
+    int one_part = place->kind == CLG_PLACE_FILE || place->kind == CLG_PLACE_XOR;
+    if (one_part && place->part != CLG_PART_ALL)
+        return clg_fail(CLG_EDATA, "%s: has no parts: leave :train or :test out", place->path);
+    if (place->kind == CLG_PLACE_FOLDER)
+        return clg_load_folder(out, place, part, request);
+    if (place->kind == CLG_PLACE_XOR)
+        return clg_load_xor(out, request);
+    if (place->kind == CLG_PLACE_FILE)
+        return load_file(out, place->path, request, CLG_CSV_BOTH, 0);
+    return strchr(spec, ',') ? load_split(out, spec, request) : clg_place_missing(spec);
+}
+
+/* Options that say nothing together, or nothing of this kind of data. */
+static clg_status check_options(const struct clg_request *request, const struct clg_dataset *data)
+{
+    const char *columns = clg_config_get(request->config, "columns");
+    if (request->has_classes && request->as_value)
+        return clg_fail(CLG_EUSAGE, "--classes and --target value: give one of them");
+    if (*columns && !data->is_csv && request->purpose == CLG_FOR_TRAINING)
+        return clg_fail(CLG_EUSAGE, "--columns %s: %s is no CSV file", columns, data->source);
+    return CLG_OK;
+}
+
+clg_status clg_dataset_load_for(clg_dataset **out, const char *spec, clg_part part,
+                                const clg_config *config, enum clg_purpose purpose, size_t inputs)
+{
+    struct clg_request request = clg_request_of(config, purpose, inputs);
     struct clg_place place;
+    clg_dataset *data = NULL;
     *out = NULL;
     if (!spec || !*spec)
         return clg_fail(CLG_EUSAGE, "no data named: give a data set's name, a folder, or X[,Y]");
     CLG_TRY(clg_place_find(&place, spec));
-    clg_status status = CLG_OK;
-    int one_part = place.kind == CLG_PLACE_FILE || place.kind == CLG_PLACE_XOR;
-    if (one_part && place.part != CLG_PART_ALL)
-        status = clg_fail(CLG_EDATA, "%s: has no parts: leave :train or :test out", place.path);
-    else if (place.kind == CLG_PLACE_FOLDER)
-        status = clg_load_folder(out, &place, part, config, inputs);
-    else if (place.kind == CLG_PLACE_XOR)
-        status = clg_load_xor(out, config);
-    else if (place.kind == CLG_PLACE_FILE)
-        status = load_file(out, place.path, config, inputs ? CLG_CSV_INPUTS : CLG_CSV_BOTH, inputs);
-    else
-        status =
-            strchr(spec, ',') ? load_split(out, spec, config, inputs) : clg_place_missing(spec);
+    clg_status status = load_place(&data, spec, &place, part, &request);
     clg_place_clear(&place);
-    return status;
+    if (status == CLG_OK)
+        status = check_options(&request, data);
+    if (status == CLG_OK)
+        status = clg_request_apply(&request, data);
+    if (status != CLG_OK) {
+        clg_dataset_destroy(data);
+        return status;
+    }
+    *out = data;
+    return CLG_OK;
 }
 
 clg_status clg_dataset_load(clg_dataset **out, const char *spec, clg_part part,
                             const clg_config *config)
 {
-    return load(out, spec, part, config, 0);
+    return clg_dataset_load_for(out, spec, part, config, CLG_FOR_TRAINING, 0);
 }
 
-clg_status clg_dataset_load_inputs(struct clg_dataset **out, const char *spec, clg_part part,
-                                   const clg_config *config, size_t inputs)
+typedef clg_status (*read_fn)(clg_dataset **out, const char *path,
+                              const struct clg_request *request);
+
+static clg_status load_whole(clg_dataset **out, const char *path, const clg_config *config,
+                             read_fn read)
 {
-    CLG_TRY(load(out, spec, part, config, inputs));
-    clg_dataset_drop_targets(*out);
+    struct clg_request request = clg_request_of(config, CLG_FOR_TRAINING, 0);
+    clg_dataset *data = NULL;
+    *out = NULL;
+    CLG_TRY(read(&data, path, &request));
+    clg_status status = clg_request_apply(&request, data);
+    if (status != CLG_OK) {
+        clg_dataset_destroy(data);
+        return status;
+    }
+    *out = data;
     return CLG_OK;
+}
+
+static clg_status read_csv(clg_dataset **out, const char *path, const struct clg_request *request)
+{
+    return clg_csv_read(out, path, request, CLG_CSV_BOTH, 0);
+}
+
+clg_status clg_load_csv(clg_dataset **out, const char *path, const clg_config *config)
+{
+    return load_whole(out, path, config, read_csv);
+}
+
+clg_status clg_load_libsvm(clg_dataset **out, const char *path, const clg_config *config)
+{
+    return load_whole(out, path, config, clg_libsvm_read);
 }

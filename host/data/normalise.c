@@ -1,12 +1,20 @@
-/* Fitting x * scale + shift for each feature on the training rows.  Applying it is the business of
- * whoever reads rows. */
+/* Fitting x * scale + shift for each feature on the training rows, and the means that stand for
+ * what is missing; and applying them to a row. */
 #include "core/memory.h"
 #include "data/read.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+static void fill_row(double *x, const double *fill, size_t features)
+{
+    for (size_t j = 0; fill && j < features; j++)
+        if (isnan(x[j]))
+            x[j] = fill[j];
+}
 
 /* Extremes, and for std the moments, of each feature; all (features). */
 struct fit {
@@ -22,7 +30,7 @@ static void fit_clear(struct fit *fit)
     free(fit->square);
 }
 
-static clg_status find_extremes(struct fit *fit, const struct clg_dataset *data)
+static clg_status find_extremes(struct fit *fit, const struct clg_dataset *data, const double *fill)
 {
     size_t n = data->features;
     CLG_TRY(clg_alloc(&fit->row, n, sizeof(double), "normalisation"));
@@ -30,6 +38,7 @@ static clg_status find_extremes(struct fit *fit, const struct clg_dataset *data)
     CLG_TRY(clg_alloc(&fit->high, n, sizeof(double), "normalisation"));
     for (size_t i = 0; i < data->rows; i++) {
         clg_dataset_row(fit->row, data, i);
+        fill_row(fit->row, fill, n);
         for (size_t j = 0; j < n; j++) {
             fit->low[j] = i == 0 || fit->row[j] < fit->low[j] ? fit->row[j] : fit->low[j];
             fit->high[j] = i == 0 || fit->row[j] > fit->high[j] ? fit->row[j] : fit->high[j];
@@ -46,7 +55,7 @@ static clg_status find_extremes(struct fit *fit, const struct clg_dataset *data)
 
 /* Mean and mean square of (x - low) / (high - low): in units of the feature's own spread no sum
  * overflows, and a large offset costs no digits.  Two passes. */
-static clg_status find_moments(struct fit *fit, const struct clg_dataset *data)
+static clg_status find_moments(struct fit *fit, const struct clg_dataset *data, const double *fill)
 {
     size_t n = data->features;
     CLG_TRY(clg_alloc(&fit->mean, n, sizeof(double), "normalisation"));
@@ -55,6 +64,7 @@ static clg_status find_moments(struct fit *fit, const struct clg_dataset *data)
         double *sum = pass == 0 ? fit->mean : fit->square;
         for (size_t i = 0; i < data->rows; i++) {
             clg_dataset_row(fit->row, data, i);
+            fill_row(fit->row, fill, n);
             for (size_t j = 0; j < n; j++) {
                 double spread = fit->high[j] - fit->low[j];
                 double u = spread > 0 ? (fit->row[j] - fit->low[j]) / spread : 0;
@@ -67,7 +77,7 @@ static clg_status find_moments(struct fit *fit, const struct clg_dataset *data)
     return CLG_OK;
 }
 
-static clg_status fill(struct clg_normalise *out, double scale, double shift)
+static clg_status set_all(struct clg_normalise *out, double scale, double shift)
 {
     for (size_t j = 0; j < out->features; j++) {
         out->scale[j] = scale;
@@ -81,7 +91,7 @@ static clg_status fit_range(struct clg_normalise *out, const struct clg_dataset 
                             double high)
 {
     struct fit fit = {NULL, NULL, NULL, NULL, NULL};
-    clg_status status = find_extremes(&fit, data);
+    clg_status status = find_extremes(&fit, data, out->fill);
     for (size_t j = 0; status == CLG_OK && j < out->features; j++) {
         double scale = (high - low) / (fit.high[j] - fit.low[j]);
         if (fit.high[j] == fit.low[j] || !isfinite(scale))
@@ -96,9 +106,9 @@ static clg_status fit_range(struct clg_normalise *out, const struct clg_dataset 
 static clg_status fit_std(struct clg_normalise *out, const struct clg_dataset *data)
 {
     struct fit fit = {NULL, NULL, NULL, NULL, NULL};
-    clg_status status = find_extremes(&fit, data);
+    clg_status status = find_extremes(&fit, data, out->fill);
     if (status == CLG_OK)
-        status = find_moments(&fit, data);
+        status = find_moments(&fit, data, out->fill);
     for (size_t j = 0; status == CLG_OK && j < out->features; j++) {
         double spread = fit.high[j] - fit.low[j];
         double scale = 1 / (spread * sqrt(fit.square[j]));
@@ -129,9 +139,9 @@ static clg_status fit_kind(struct clg_normalise *out, const struct clg_dataset *
 {
     double low = 0, high = 1;
     if (strcmp(out->kind, "none") == 0)
-        return fill(out, 1, 0);
+        return set_all(out, 1, 0);
     if (strcmp(out->kind, "unit") == 0)
-        return fill(out, 1.0 / 255, 0);
+        return set_all(out, 1.0 / 255, 0);
     if (strcmp(out->kind, "std") == 0)
         return fit_std(out, data);
     if (strcmp(out->kind, "minmax") == 0)
@@ -142,8 +152,52 @@ static clg_status fit_kind(struct clg_normalise *out, const struct clg_dataset *
                         out->kind);
     CLG_TRY(clg_normalise_range(&low, &high, out->kind));
     if (data->storage == CLG_BYTES) /* a byte's own range, whatever the rows hold */
-        return fill(out, (high - low) / 255, low);
+        return set_all(out, (high - low) / 255, low);
     return fit_range(out, data, low, high);
+}
+
+/* The mean of what is present in each column; count (features) is scratch. */
+static clg_status find_means(double *mean, double *row, size_t *count,
+                             const struct clg_dataset *data)
+{
+    for (size_t i = 0; i < data->rows; i++) {
+        clg_dataset_row(row, data, i);
+        for (size_t j = 0; j < data->features; j++) {
+            if (isnan(row[j]))
+                continue;
+            mean[j] += row[j];
+            count[j]++;
+        }
+    }
+    for (size_t j = 0; j < data->features; j++) {
+        if (count[j] == 0)
+            return clg_fail(CLG_EDATA,
+                            "%s: column %zu (from 0) has no value in any row, so it has no mean: "
+                            "leave it out",
+                            data->source, j);
+        mean[j] /= (double)count[j];
+        if (!isfinite(mean[j]))
+            return clg_fail(CLG_EDATA,
+                            "%s: column %zu (from 0) has values too large to be averaged: rescale "
+                            "it",
+                            data->source, j);
+    }
+    return CLG_OK;
+}
+
+static clg_status fit_fill(struct clg_normalise *out, const struct clg_dataset *data)
+{
+    double *row = NULL;
+    size_t *count = NULL;
+    clg_status status;
+    CLG_TRY_DONE(clg_alloc(&out->fill, out->features, sizeof *out->fill, "means"));
+    CLG_TRY_DONE(clg_alloc(&row, out->features, sizeof *row, "means"));
+    CLG_TRY_DONE(clg_alloc(&count, out->features, sizeof *count, "means"));
+    status = find_means(out->fill, row, count, data);
+done:
+    free(row);
+    free(count);
+    return status;
 }
 
 clg_status clg_normalise_fit(struct clg_normalise *out, const char *kind,
@@ -159,6 +213,8 @@ clg_status clg_normalise_fit(struct clg_normalise *out, const char *kind,
     out->features = data->features;
     CLG_TRY_DONE(clg_alloc(&out->scale, out->features, sizeof *out->scale, "normalisation"));
     CLG_TRY_DONE(clg_alloc(&out->shift, out->features, sizeof *out->shift, "normalisation"));
+    if (data->missing == CLG_MISSING_MEAN)
+        CLG_TRY_DONE(fit_fill(out, data));
     CLG_TRY_DONE(fit_kind(out, data));
 done:
     if (status != CLG_OK)
@@ -174,6 +230,10 @@ clg_status clg_normalise_copy(struct clg_normalise *out, const struct clg_normal
     out->features = from->features;
     CLG_TRY_DONE(clg_alloc(&out->scale, from->features, sizeof *out->scale, "normalisation"));
     CLG_TRY_DONE(clg_alloc(&out->shift, from->features, sizeof *out->shift, "normalisation"));
+    if (from->fill) {
+        CLG_TRY_DONE(clg_alloc(&out->fill, from->features, sizeof *out->fill, "normalisation"));
+        memcpy(out->fill, from->fill, from->features * sizeof *out->fill);
+    }
     if (from->features) {
         memcpy(out->scale, from->scale, from->features * sizeof *out->scale);
         memcpy(out->shift, from->shift, from->features * sizeof *out->shift);
@@ -184,9 +244,32 @@ done:
     return status;
 }
 
+clg_status clg_normalise_row(double *x, const struct clg_normalise *normalise,
+                             const struct clg_dataset *data, size_t i)
+{
+    size_t row = data->pick ? data->pick[i] : i; /* as the file has it */
+    clg_dataset_row(x, data, i);
+    fill_row(x, normalise->fill, data->features);
+    for (size_t j = 0; j < data->features; j++) {
+        if (isnan(x[j]))
+            return clg_fail(CLG_EDATA,
+                            "%s: row %zu, column %zu (from 0) is missing, and the network was not "
+                            "trained with --missing mean: use --missing drop",
+                            data->source, row, j);
+        x[j] = x[j] * normalise->scale[j] + normalise->shift[j];
+        if (!(fabs(x[j]) <= FLT_MAX))
+            return clg_fail(CLG_EDATA,
+                            "%s: row %zu, column %zu (from 0) is %g after its scaling, beyond a "
+                            "float: use --normalize std or minmax",
+                            data->source, row, j, x[j]);
+    }
+    return CLG_OK;
+}
+
 void clg_normalise_clear(struct clg_normalise *normalise)
 {
     free(normalise->scale);
     free(normalise->shift);
+    free(normalise->fill);
     memset(normalise, 0, sizeof *normalise);
 }

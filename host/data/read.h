@@ -1,5 +1,5 @@
-/* What the loaders share inside this room: reading plain or compressed files, numeric arrays,
- * records of comma-separated text, and words numbered as they come. */
+/* What the loaders share inside this room: what was asked for, reading plain or compressed files,
+ * numeric arrays, records of comma-separated text, and words numbered as they come. */
 #ifndef CLG_DATA_READ_H
 #define CLG_DATA_READ_H
 
@@ -8,6 +8,42 @@
 
 /* Most classes a data set may have: a label beyond it is a damaged file or a value. */
 enum { CLG_MAX_CLASSES = 1 << 20 };
+
+/* ---------------------------------------------------------------- request */
+
+/* What the options ask of a loader. */
+struct clg_request {
+    const clg_config *config;
+    enum clg_purpose purpose;
+    enum clg_missing missing;
+    int as_class, as_value; /* --target, or --classes */
+    int is_input;           /* --target input */
+    int has_classes;        /* --classes names and picks the classes */
+    int no_targets;         /* none are needed, so none are read */
+    size_t inputs;          /* the features that the network takes, 0 where not known */
+};
+struct clg_request clg_request_of(const clg_config *config, enum clg_purpose purpose,
+                                  size_t inputs);
+
+/* What remains when features and targets are read: the targets dropped where they are not wanted,
+ * rows with missing values where they are to go, the classes of --classes. */
+clg_status clg_request_apply(const struct clg_request *request, struct clg_dataset *data);
+
+/* Leaves out the rows that lack a feature or a target. */
+clg_status clg_dataset_drop_missing(struct clg_dataset *data);
+
+/* Gives data the classes of --classes in their order, and leaves out the rows of others. */
+clg_status clg_dataset_choose_classes(struct clg_dataset *data,
+                                      const struct clg_request *request);
+
+/* Makes rows i of targets (a dataset loaded from the file behind the comma) the target of row i of
+ * data; what targets holds may move into data.  Counts must agree. */
+clg_status clg_attach_targets(struct clg_dataset *data, struct clg_dataset *targets,
+                              const struct clg_request *request);
+
+/* Gives data (whose rows are set) the labels that number (rows) means: its distinct whole numbers
+ * in ascending order, each named by itself.  NaN, a missing target, gets -1. */
+clg_status clg_labels_by_value(struct clg_dataset *data, const double *number);
 
 /* ------------------------------------------------------------------ input */
 
@@ -57,8 +93,13 @@ struct clg_array {
 clg_status clg_array_load(struct clg_dataset **out, struct clg_input *input,
                           const struct clg_array *array);
 
-/* CLG_EDATA with row and column of the first NaN or Inf among data's features. */
-clg_status clg_check_finite(const struct clg_dataset *data);
+/* A dataset of an array file, any number in it. */
+clg_status clg_idx_read(struct clg_dataset **out, const char *path);
+clg_status clg_npy_read(struct clg_dataset **out, const char *path);
+
+/* CLG_EDATA with row and column of the first Inf among data's features, or of the first NaN where
+ * none may be missing. */
+clg_status clg_check_finite(const struct clg_dataset *data, enum clg_missing missing);
 
 /* CLG_EDATA where rows or features are none, or more than a device can count. */
 clg_status clg_check_shape(const char *source, size_t rows, size_t features);
@@ -94,6 +135,16 @@ clg_status clg_words_add(struct clg_words *words, const char *text, size_t *numb
 size_t clg_words_find(const struct clg_words *words, const char *text);
 void clg_words_clear(struct clg_words *words);
 
+/* The items of "A,B,..."; one that holds commas stands in quotes, doubled inside. */
+struct clg_list {
+    char *text;         /* the items, each ended by a 0 */
+    char **item;        /* (count) */
+    size_t count;
+};
+/* option, for messages.  CLG_EUSAGE where an item is empty or badly quoted. */
+clg_status clg_list_read(struct clg_list *list, const char *option, const char *text);
+void clg_list_clear(struct clg_list *list);
+
 /* ---------------------------------------------------------------- records */
 
 /* Records of a CSV file, one at a time. */
@@ -119,20 +170,38 @@ void clg_records_close(struct clg_records *records);
 clg_status clg_records_next(struct clg_records *records, int *more);
 const char *clg_records_field(const struct clg_records *records, size_t index);
 
-/* ------------------------------------------------------------ csv targets */
+/* ------------------------------------------------------------ csv columns */
+
+#define CLG_NO_COLUMN SIZE_MAX
+
+/* The column of the first record that text, the value of option, means: a number from 0 or, when
+ * negative, from the end, or a name; *named 1 for a name.  CLG_EUSAGE where there is none. */
+clg_status clg_column_find(size_t *out, int *named, const struct clg_records *first,
+                           const char *option, const char *text);
+
+/* place (fields of the first record): which feature each column is, as --columns says,
+ * CLG_NO_COLUMN for none; *features how many.  target is not to be among them. */
+clg_status clg_columns_choose(size_t *place, size_t *features, int *named,
+                              const struct clg_records *first, const char *text, size_t target);
 
 /* One column read as targets while it is not yet known what it holds. */
 struct clg_column {
-    enum { CLG_TARGET_ANY, CLG_TARGET_AS_CLASS, CLG_TARGET_AS_VALUE } wanted;
-    double *number;         /* (rows) where all are numbers */
-    uint32_t *word;         /* (rows) */
+    enum {
+        CLG_TARGET_ANY,
+        CLG_TARGET_AS_CLASS,
+        CLG_TARGET_AS_VALUE,
+        CLG_TARGET_AS_NAME  /* every cell a class name, numbers too */
+    } wanted;
+    int may_lack;           /* empty cells and NaN are allowed */
+    double *number;         /* (rows) where all are numbers, NaN where missing */
+    uint32_t *word;         /* (rows), UINT32_MAX where missing */
     size_t rows, room;
     struct clg_words words;
     int has_text, has_fraction, words_complete;
     uint64_t fraction_line; /* of the first that is no whole number from 0 */
 };
 
-void clg_column_begin(struct clg_column *column, const clg_config *config);
+void clg_column_begin(struct clg_column *column, const struct clg_request *request);
 clg_status clg_column_add(struct clg_column *column, const char *text,
                           const struct clg_spot *spot);
 /* Gives data (whose rows are set) its labels or values. */
@@ -140,14 +209,18 @@ clg_status clg_column_finish(struct clg_column *column, struct clg_dataset *data
                              const char *path);
 void clg_column_clear(struct clg_column *column);
 
-/* What the columns of a CSV file are: features and a target, features, targets, or features and
- * perhaps a target that is not to be read. */
-enum clg_csv_role { CLG_CSV_BOTH, CLG_CSV_FEATURES, CLG_CSV_TARGETS, CLG_CSV_INPUTS };
+/* What the columns of a CSV file are: features and a target, features, or targets. */
+enum clg_csv_role { CLG_CSV_BOTH, CLG_CSV_FEATURES, CLG_CSV_TARGETS };
 
-/* As clg_load_csv; partner is, for targets, how many rows they belong to, for inputs, how many the
- * network takes, and 0 for the others. */
-clg_status clg_csv_read(struct clg_dataset **out, const char *path, const clg_config *config,
-                        enum clg_csv_role role, size_t partner);
+/* A CSV file before clg_request_apply; partner_rows tells, for targets, how many rows they belong
+ * to. */
+clg_status clg_csv_read(struct clg_dataset **out, const char *path,
+                        const struct clg_request *request, enum clg_csv_role role,
+                        size_t partner_rows);
+
+/* A libsvm file before clg_request_apply. */
+clg_status clg_libsvm_read(struct clg_dataset **out, const char *path,
+                           const struct clg_request *request);
 
 /* ------------------------------------------------------------------ names */
 
@@ -165,9 +238,9 @@ void clg_place_clear(struct clg_place *place);
 /* CLG_EDATA for a spec that was not found, with the nearest name and where it was looked for. */
 clg_status clg_place_missing(const char *spec);
 
-/* A folder's data, and the built-in one.  inputs: as clg_dataset_load_inputs, 0 with targets. */
+/* A folder's data, and the built-in one. */
 clg_status clg_load_folder(struct clg_dataset **out, const struct clg_place *place, clg_part part,
-                           const clg_config *config, size_t inputs);
-clg_status clg_load_xor(struct clg_dataset **out, const clg_config *config);
+                           const struct clg_request *request);
+clg_status clg_load_xor(struct clg_dataset **out, const struct clg_request *request);
 
 #endif

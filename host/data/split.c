@@ -18,10 +18,37 @@ static clg_status copy_names(struct clg_dataset *to, const struct clg_dataset *f
     return CLG_OK;
 }
 
+/* row (rows) are rows of from. */
+static clg_status copy_cells(struct clg_dataset *to, const struct clg_dataset *from,
+                             const size_t *row)
+{
+    size_t cells = 0;
+    CLG_TRY(clg_alloc(&to->start, to->rows + 1, sizeof *to->start, "a part of a data set"));
+    for (size_t i = 0; i < to->rows; i++) {
+        size_t stored = from->pick ? from->pick[row[i]] : row[i];
+        cells += from->start[stored + 1] - from->start[stored];
+        to->start[i + 1] = cells;
+    }
+    CLG_TRY(clg_alloc(&to->cell_column, cells, sizeof *to->cell_column, "a part of a data set"));
+    CLG_TRY(clg_alloc(&to->cell_value, cells, sizeof *to->cell_value, "a part of a data set"));
+    for (size_t i = 0; i < to->rows; i++) {
+        size_t first = from->start[from->pick ? from->pick[row[i]] : row[i]];
+        size_t at = to->start[i], count = to->start[i + 1] - at;
+        if (count == 0)
+            continue;
+        memcpy(to->cell_column + at, from->cell_column + first, count * sizeof *to->cell_column);
+        memcpy(to->cell_value + at, from->cell_value + first, count * sizeof *to->cell_value);
+    }
+    return CLG_OK;
+}
+
 static clg_status copy_features(struct clg_dataset *to, const struct clg_dataset *from,
                                 const size_t *row)
 {
-    static const size_t sizes[] = {1, sizeof(float), sizeof(double)};
+    static const size_t sizes[] = {
+        [CLG_BYTES] = 1, [CLG_FLOATS] = sizeof(float), [CLG_DOUBLES] = sizeof(double)};
+    if (from->storage == CLG_SPARSE)
+        return copy_cells(to, from, row);
     size_t width = sizes[from->storage] * from->features, bytes;
     if (!clg_size_mul(&bytes, to->rows, width))
         bytes = SIZE_MAX;
@@ -71,6 +98,8 @@ static clg_status subset(struct clg_dataset **out, const struct clg_dataset *fro
     to->both_parts = from->both_parts;
     to->is_csv = from->is_csv;
     to->class_like = from->class_like;
+    to->numbered = from->numbered;
+    to->missing = from->missing;
     CLG_TRY_DONE(copy_names(to, from));
     CLG_TRY_DONE(copy_features(to, from, row));
     CLG_TRY_DONE(copy_targets(to, from, row));

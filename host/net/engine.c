@@ -26,13 +26,13 @@ static void lay_out(struct clg_engine *engine)
     size_t align = clg_view_align(engine->device, CLG_REAL), at = 0;
     for (int l = 0; l < engine->layers; l++) {
         engine->weight_at[l] = at;
-        at += rounded_up(matrix_size(engine->device, engine->layer[l].out, engine->layer[l].in),
+        at += rounded_up(matrix_size(engine->device, engine->layer[l].rows, engine->layer[l].in),
                          align);
     }
     engine->weights = at;
     for (int l = 0; l < engine->layers; l++) {
         engine->bias_at[l] = at;
-        at += rounded_up((size_t)clg_stride(engine->device, engine->layer[l].out), align);
+        at += rounded_up((size_t)clg_stride(engine->device, engine->layer[l].rows), align);
     }
     engine->count = at;
 }
@@ -48,26 +48,70 @@ static clg_status plan_slabs(struct clg_engine *engine, struct clg_plan *plan)
     return clg_plan_add(plan, &engine->best, CLG_REAL, engine->count, "best parameters");
 }
 
-static clg_status plan_batch(struct clg_engine *engine, struct clg_plan *plan)
+/* Columns of delta_bwd's scratch: the widest maxout layer in front of another; 0 where there is none. */
+static int widest_maxout(const struct clg_engine *engine)
 {
-    const int B = engine->max_batch, last = engine->layers - 1, outputs = engine->layer[last].out;
-    CLG_TRY(clg_plan_matrix(plan, &engine->x, B, engine->layer[0].in, "batch"));
-    if (engine->net->target == CLG_TARGET_CLASS)
-        CLG_TRY(clg_plan_add(plan, &engine->t, CLG_I32, (size_t)B, "batch"));
-    else
-        CLG_TRY(clg_plan_matrix(plan, &engine->t, B, outputs, "batch"));
-    for (int l = 0; l < engine->layers; l++) {
-        struct clg_engine_layer *layer = &engine->layer[l];
+    int widest = 0;
+    for (int l = 0; l < engine->layers - 1; l++)
+        if (engine->layer[l].act.pieces > 1 && engine->layer[l].out > widest)
+            widest = engine->layer[l].out;
+    return widest;
+}
+
+static clg_status plan_layer(struct clg_engine *engine, struct clg_plan *plan, int l)
+{
+    const int B = engine->max_batch, output = l == engine->layers - 1;
+    struct clg_engine_layer *layer = &engine->layer[l];
+    if (!output)
         CLG_TRY(clg_plan_matrix(plan, &layer->y, B, layer->out, "activations"));
-        if (engine->training || l == last)
-            CLG_TRY(clg_plan_matrix(plan, &layer->dz, B, layer->out, "deltas"));
-    }
-    CLG_TRY(clg_plan_matrix(plan, &engine->out, B, outputs, "activations"));
-    CLG_TRY(clg_plan_add(plan, &engine->row_loss, CLG_REAL, (size_t)clg_height(engine->device, B),
-                         "statistics"));
+    if (output || clg_act_keeps_z(layer->act.kind))
+        CLG_TRY(clg_plan_matrix(plan, &layer->z, B, layer->rows, "activations"));
+    if (engine->training && !output && engine->net->layer[l].dropout > 0)
+        CLG_TRY(clg_plan_matrix(plan, &layer->dropped, B, layer->out, "activations"));
+    return engine->training || output
+               ? clg_plan_matrix(plan, &layer->dz, B, layer->rows, "deltas")
+               : CLG_OK;
+}
+
+/* Targets of a batch; an autoencoder's are its inputs. */
+static clg_status plan_targets(struct clg_engine *engine, struct clg_plan *plan)
+{
+    const struct clg_net *net = engine->net;
+    if (net->target_input)
+        return CLG_OK;
+    if (net->target == CLG_TARGET_CLASS)
+        return clg_plan_add(plan, &engine->t, CLG_I32, (size_t)engine->max_batch, "batch");
+    return clg_plan_matrix(plan, &engine->t, engine->max_batch, clg_net_outputs(net), "batch");
+}
+
+static clg_status plan_figures(struct clg_engine *engine, struct clg_plan *plan)
+{
+    CLG_TRY(clg_plan_add(plan, &engine->row_loss, CLG_REAL,
+                         (size_t)clg_height(engine->device, engine->max_batch), "statistics"));
     CLG_TRY(clg_plan_add(plan, &engine->stats, CLG_REAL, CLG_STATS, "statistics"));
     CLG_TRY(clg_plan_add(plan, &engine->hits, CLG_I32, 1, "statistics"));
+    CLG_TRY(clg_plan_add(plan, &engine->norms, CLG_REAL, 2 * CLG_MAX_LAYERS + 1, "statistics"));
+    if (engine->net->class_weights) {
+        CLG_TRY(clg_plan_add(plan, &engine->class_weights, CLG_REAL, (size_t)engine->net->classes,
+                             "statistics"));
+        CLG_TRY(clg_plan_add(plan, &engine->weight_norm, CLG_REAL, 1, "statistics"));
+    }
     return clg_plan_add(plan, &engine->scratch, CLG_REAL, CLG_PENALTY_SCRATCH, "statistics");
+}
+
+static clg_status plan_batch(struct clg_engine *engine, struct clg_plan *plan)
+{
+    const int B = engine->max_batch, inputs = engine->layer[0].in, widest = widest_maxout(engine);
+    CLG_TRY(clg_plan_matrix(plan, &engine->x, B, inputs, "batch"));
+    if (engine->training && engine->net->dropout_input > 0)
+        CLG_TRY(clg_plan_matrix(plan, &engine->x_dropped, B, inputs, "batch"));
+    CLG_TRY(plan_targets(engine, plan));
+    for (int l = 0; l < engine->layers; l++)
+        CLG_TRY(plan_layer(engine, plan, l));
+    if (engine->training && widest)
+        CLG_TRY(clg_plan_matrix(plan, &engine->dy, B, widest, "deltas"));
+    CLG_TRY(clg_plan_matrix(plan, &engine->out, B, clg_net_outputs(engine->net), "activations"));
+    return plan_figures(engine, plan);
 }
 
 /* The scalars of the optimiser, read once from the configuration. */
@@ -79,7 +123,22 @@ static struct clg_update update_of(const struct clg_net *net)
                                .momentum = clg_config_number(net->config, "momentum"),
                                .beta1 = clg_config_number(net->config, "beta1"),
                                .beta2 = clg_config_number(net->config, "beta2"),
-                               .eps = clg_config_number(net->config, "eps")};
+                               .rho = clg_config_number(net->config, "rho"),
+                               .eps = clg_config_number(net->config, "eps"),
+                               .weight_decay = clg_config_number(net->config, "weight-decay")};
+}
+
+static struct clg_loss_spec loss_of(struct clg_engine *engine)
+{
+    const struct clg_net *net = engine->net;
+    return (struct clg_loss_spec){
+        .kind = net->loss,
+        .delta = net->huber_delta,
+        .smoothing = net->label_smoothing,
+        .class_weights = net->class_weights ? &engine->class_weights : NULL,
+        .norm = net->class_weights ? &engine->weight_norm : NULL,
+        .temperature = clg_config_number(net->config, "temperature"),
+        .mix = clg_config_number(net->config, "distill-weight")};
 }
 
 clg_status clg_engine_plan(struct clg_engine **out, struct clg_plan *plan, struct clg_net *net,
@@ -94,10 +153,17 @@ clg_status clg_engine_plan(struct clg_engine **out, struct clg_plan *plan, struc
     engine->layers = net->layers;
     engine->max_batch = max_batch;
     engine->training = training;
+    engine->input = &engine->x;
     engine->update = update_of(net);
+    engine->loss = loss_of(engine);
+    if (clg_config_is_set(net->config, "clip-norm"))
+        engine->clip_norm = clg_config_number(net->config, "clip-norm");
+    while (engine->first_trained < net->layers && net->layer[engine->first_trained].frozen)
+        engine->first_trained++;
     for (int l = 0; l < net->layers; l++) {
         engine->layer[l].in = net->layer[l].in;
         engine->layer[l].out = net->layer[l].out;
+        engine->layer[l].rows = net->layer[l].rows;
         engine->layer[l].act = net->layer[l].act;
     }
     lay_out(engine);
@@ -112,12 +178,46 @@ clg_status clg_engine_plan(struct clg_engine **out, struct clg_plan *plan, struc
     return CLG_OK;
 }
 
+static clg_status view_range(struct clg_engine *engine, size_t first, size_t count, size_t weights)
+{
+    struct clg_engine_range *range = &engine->range[engine->ranges++];
+    range->count = count;
+    range->weights = weights;
+    CLG_TRY(clg_buf_view(&range->params, &engine->params, first, count));
+    CLG_TRY(clg_buf_view(&range->grads, &engine->grads, first, count));
+    for (int s = 0; s < clg_opt_slots(engine->net->opt); s++)
+        CLG_TRY(clg_buf_view(&range->slot[s], &engine->slot[s], first, count));
+    return CLG_OK;
+}
+
+/* Where layers are frozen, a range for each trained layer's weights and one for its biases. */
+static clg_status make_ranges(struct clg_engine *engine)
+{
+    int frozen = 0;
+    for (int l = 0; l < engine->layers; l++)
+        frozen += engine->net->layer[l].frozen != 0;
+    if (!engine->training || !frozen)
+        return CLG_OK;
+    CLG_TRY(clg_alloc(&engine->range, 2 * (size_t)engine->layers, sizeof *engine->range, "ranges"));
+    for (int l = 0; l < engine->layers; l++) {
+        const struct clg_engine_layer *layer = &engine->layer[l];
+        size_t matrix = matrix_size(engine->device, layer->rows, layer->in);
+        if (engine->net->layer[l].frozen)
+            continue;
+        CLG_TRY(view_range(engine, engine->weight_at[l], matrix, matrix));
+        CLG_TRY(view_range(engine, engine->bias_at[l],
+                           (size_t)clg_stride(engine->device, layer->rows), 0));
+    }
+    return CLG_OK;
+}
+
 clg_status clg_engine_attach(struct clg_engine *engine)
 {
+    const struct clg_net *net = engine->net;
     for (int l = 0; l < engine->layers; l++) {
         struct clg_engine_layer *layer = &engine->layer[l];
-        size_t matrix = matrix_size(engine->device, layer->out, layer->in);
-        size_t vector = (size_t)clg_stride(engine->device, layer->out);
+        size_t matrix = matrix_size(engine->device, layer->rows, layer->in);
+        size_t vector = (size_t)clg_stride(engine->device, layer->rows);
         CLG_TRY(clg_buf_view(&layer->W, &engine->params, engine->weight_at[l], matrix));
         CLG_TRY(clg_buf_view(&layer->b, &engine->params, engine->bias_at[l], vector));
         if (!engine->training)
@@ -125,7 +225,10 @@ clg_status clg_engine_attach(struct clg_engine *engine)
         CLG_TRY(clg_buf_view(&layer->dW, &engine->grads, engine->weight_at[l], matrix));
         CLG_TRY(clg_buf_view(&layer->db, &engine->grads, engine->bias_at[l], vector));
     }
-    return CLG_OK;
+    if (net->class_weights)
+        CLG_TRY(clg_real_upload(&engine->class_weights, net->class_weights, 0,
+                                (size_t)net->classes));
+    return make_ranges(engine);
 }
 
 clg_status clg_engine_create(clg_engine **out, clg_device *device, clg_net *net, int max_batch,
@@ -149,23 +252,35 @@ clg_status clg_engine_create(clg_engine **out, clg_device *device, clg_net *net,
     return status;
 }
 
+static void release_all(struct clg_buf *const *buffers, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        clg_buf_release(buffers[i]);
+}
+
 void clg_engine_destroy(clg_engine *engine)
 {
     if (!engine)
         return;
+    for (int r = 0; r < engine->ranges; r++) {
+        struct clg_engine_range *range = &engine->range[r];
+        struct clg_buf *views[] = {&range->params, &range->grads, &range->slot[0], &range->slot[1]};
+        release_all(views, sizeof views / sizeof *views);
+    }
     for (int l = 0; l < engine->layers; l++) {
         struct clg_engine_layer *layer = &engine->layer[l];
-        struct clg_buf *views[] = {&layer->W, &layer->b, &layer->dW, &layer->db, &layer->y,
-                                   &layer->dz};
-        for (size_t i = 0; i < sizeof views / sizeof *views; i++)
-            clg_buf_release(views[i]);
+        struct clg_buf *own[] = {&layer->W, &layer->b, &layer->dW,      &layer->db,
+                                 &layer->y, &layer->z, &layer->dropped, &layer->dz};
+        release_all(own, sizeof own / sizeof *own);
     }
-    struct clg_buf *buffers[] = {&engine->params,  &engine->grads, &engine->slot[0],
-                                 &engine->slot[1], &engine->best,  &engine->x,
-                                 &engine->t,       &engine->out,   &engine->row_loss,
-                                 &engine->stats,   &engine->hits,  &engine->scratch};
-    for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
-        clg_buf_release(buffers[i]);
+    struct clg_buf *own[] = {&engine->params,   &engine->grads,         &engine->slot[0],
+                             &engine->slot[1],  &engine->best,          &engine->x,
+                             &engine->t,        &engine->x_dropped,     &engine->out,
+                             &engine->row_loss, &engine->dy,            &engine->stats,
+                             &engine->hits,     &engine->scratch,       &engine->norms,
+                             &engine->class_weights, &engine->weight_norm};
+    release_all(own, sizeof own / sizeof *own);
+    free(engine->range);
     free(engine);
 }
 
@@ -190,7 +305,7 @@ static void translate(const struct clg_engine *engine, double *slab, double *den
     size_t at = 0;
     for (int part = 0; part < 2; part++) /* weights, biases */
         for (int l = 0; l < engine->layers; l++) {
-            size_t out = (size_t)engine->layer[l].out, in = (size_t)engine->layer[l].in;
+            size_t out = (size_t)engine->layer[l].rows, in = (size_t)engine->layer[l].in;
             size_t rows = part ? 1 : out, columns = part ? out : in;
             double *place = slab + (part ? engine->bias_at[l] : engine->weight_at[l]);
             size_t stride = (size_t)clg_stride(engine->device, (int)columns);
@@ -243,73 +358,5 @@ clg_status clg_engine_pull(clg_engine *engine)
     CLG_TRY(clg_engine_read_slab(engine, net->params, &engine->params));
     for (int s = 0; engine->training && s < clg_opt_slots(net->opt); s++)
         CLG_TRY(clg_engine_read_slab(engine, net->slot[s], &engine->slot[s]));
-    return CLG_OK;
-}
-
-clg_status clg_engine_fwd(struct clg_engine *engine, int B)
-{
-    const struct clg_buf *input = &engine->x;
-    for (int l = 0; l < engine->layers; l++) {
-        struct clg_engine_layer *layer = &engine->layer[l];
-        enum clg_act act = l == engine->layers - 1 ? CLG_IDENTITY : layer->act;
-        CLG_TRY(engine->ops->dense_fwd(engine->device, &layer->y, input, &layer->W, &layer->b, B,
-                                       layer->in, layer->out, act));
-        input = &layer->y;
-    }
-    return CLG_OK;
-}
-
-clg_status clg_engine_output(struct clg_engine *engine, int B)
-{
-    struct clg_engine_layer *last = &engine->layer[engine->layers - 1];
-    return engine->ops->output_fwd(engine->device, &engine->out, &last->y, B, last->out, last->act);
-}
-
-clg_status clg_engine_loss(struct clg_engine *engine, int B)
-{
-    const struct clg_net *net = engine->net;
-    struct clg_engine_layer *last = &engine->layer[engine->layers - 1];
-    double scale = net->sum_reduction ? 1.0 : 1.0 / B;
-    return engine->ops->loss_fwd(engine->device, &engine->out, &last->dz, &engine->row_loss,
-                                 &last->y, &engine->t, B, last->out, net->loss, last->act,
-                                 net->target, scale);
-}
-
-clg_status clg_engine_score(struct clg_engine *engine, int B)
-{
-    double l2 = engine->update.l2;
-    CLG_TRY(engine->ops->score(engine->device, &engine->stats, &engine->hits, &engine->row_loss,
-                               &engine->out, &engine->t, B, engine->layer[engine->layers - 1].out,
-                               engine->net->target));
-    if (l2 > 0)
-        CLG_TRY(engine->ops->penalty(engine->device, &engine->stats, &engine->scratch,
-                                     &engine->params, engine->weights, l2 / 2 * B));
-    return CLG_OK;
-}
-
-clg_status clg_engine_bwd(struct clg_engine *engine, int B)
-{
-    for (int l = engine->layers - 1; l >= 0; l--) {
-        struct clg_engine_layer *layer = &engine->layer[l], *front = l ? layer - 1 : NULL;
-        const struct clg_buf *input = front ? &front->y : &engine->x;
-        CLG_TRY(engine->ops->grad(engine->device, &layer->dW, &layer->db, &layer->dz, input, B,
-                                  layer->in, layer->out));
-        if (front)
-            CLG_TRY(engine->ops->delta_bwd(engine->device, &front->dz, &layer->dz, &layer->W,
-                                           &front->y, B, layer->in, layer->out, front->act));
-    }
-    return CLG_OK;
-}
-
-clg_status clg_engine_step(struct clg_engine *engine)
-{
-    struct clg_net *net = engine->net;
-    int slots = clg_opt_slots(net->opt);
-    engine->update.t = net->step + 1;
-    CLG_TRY(engine->ops->update(engine->device, &engine->params,
-                                slots > 0 ? &engine->slot[0] : NULL,
-                                slots > 1 ? &engine->slot[1] : NULL, &engine->grads, engine->count,
-                                engine->weights, &engine->update));
-    net->step++;
     return CLG_OK;
 }

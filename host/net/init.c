@@ -14,14 +14,34 @@ struct law {
     double width; /* standard deviation of the normal */
 };
 
+/* He, Zhang, Ren, Sun 2015, with their slope for leaky_relu.  Each piece of a maxout unit is a map
+ * of all inputs of its own, so its fan-in is the layer's. */
 static struct law he_law(const struct clg_layer *layer)
 {
-    return (struct law){1, sqrt(2.0 / layer->in)};
+    double a = layer->act.kind == CLG_LEAKY_RELU ? layer->act.a : 0;
+    return (struct law){1, sqrt(2.0 / ((1 + a * a) * layer->in))};
 }
 
 static struct law xavier_law(const struct clg_layer *layer)
 {
     return (struct law){0, sqrt(6.0 / ((double)layer->in + layer->out))};
+}
+
+/* Activations that pass about half of their input on. */
+static int is_relu_like(enum clg_act kind)
+{
+    switch (kind) {
+    case CLG_RELU:
+    case CLG_LEAKY_RELU:
+    case CLG_MAXOUT:
+    case CLG_ELU:
+    case CLG_GELU:
+    case CLG_SILU:
+    case CLG_SOFTPLUS:
+        return 1;
+    default:
+        return 0;
+    }
 }
 
 /* The law of a layer under --init; `output` marks the output layer, whose activation does not
@@ -38,7 +58,7 @@ static struct law layer_law(const char *init, const struct clg_layer *layer, int
     }
     if (strcmp(init, "he") == 0)
         return he_law(layer);
-    if (strcmp(init, "xavier") == 0 || output || layer->act != CLG_RELU)
+    if (strcmp(init, "xavier") == 0 || output || !is_relu_like(layer->act.kind))
         return xavier_law(layer);
     return he_law(layer);
 }
@@ -55,7 +75,7 @@ clg_status clg_net_draw(struct clg_net *net)
     for (int i = 0; i < net->layers; i++) {
         struct clg_layer *layer = &net->layer[i];
         struct law law = layer_law(init, layer, i == net->layers - 1);
-        size_t count = (size_t)layer->in * (size_t)layer->out;
+        size_t count = (size_t)layer->in * (size_t)layer->rows;
         uint32_t subsequence = 2 * (uint32_t)i;
         if (law.width == 0)
             continue;

@@ -59,7 +59,7 @@ static void add_slab(struct pieces *list, const struct clg_net *net, const char 
             struct piece *piece = &list->piece[list->count++];
             piece->name = clg_model_tensor(wide ? "ref." : "", prefix, i, bias);
             piece->values = slab + ((bias ? layer->b : layer->W) - net->params);
-            piece->rows = (size_t)layer->out;
+            piece->rows = (size_t)layer->rows;
             piece->columns = bias ? 0 : (size_t)layer->in;
             piece->size = wide ? sizeof(double) : sizeof(float);
         }
@@ -174,6 +174,8 @@ static int set_normalise(json_t *metadata, const struct clg_normalise *normalise
         set_text(object, "kind", normalise->kind) |
         json_object_set_new(object, "scale", reals(normalise->scale, normalise->features)) |
         json_object_set_new(object, "shift", reals(normalise->shift, normalise->features));
+    if (normalise->fill)
+        failed |= json_object_set_new(object, "fill", reals(normalise->fill, normalise->features));
     return failed | set_json(metadata, CLG_KEY_NORMALIZE, object);
 }
 

@@ -3,6 +3,7 @@
 #define CLG_NET_MODEL_FILE_H
 
 #include "net/net.h"
+#include "net/tensor_file.h"
 
 #define CLG_KEY_FORMAT "clgrad.format"
 #define CLG_KEY_NETWORK "clgrad.network"
@@ -32,5 +33,12 @@ struct clg_model_name {
     char text[96];
 };
 struct clg_model_name clg_model_tensor(const char *ref, const char *prefix, int layer, int bias);
+
+/* model_load.c: opens path; a file with clgrad's metadata must be of a known format and whole. */
+clg_status clg_model_open(struct clg_tensor_file **out, const char *path);
+
+/* The elements of tensor, all finite floats.  values (count). */
+clg_status clg_model_read(double *values, const struct clg_tensor_file *file,
+                          const struct clg_tensor *tensor);
 
 #endif

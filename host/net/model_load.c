@@ -1,10 +1,10 @@
 /* Reads a network from a safetensors file: clgrad's own, whole, or a plain one that holds layer
  * tensors alone.  Shapes are compared before parameters are allocated, the checksum before they are
- * read, and a network that exists already changes only when everything has been. */
+ * read. */
 #include "core/memory.h"
+#include "net/describe.h"
 #include "core/text.h"
 #include "net/model_file.h"
-#include "net/tensor_file.h"
 
 #include <errno.h>
 #include <float.h>
@@ -56,7 +56,7 @@ static int is_own(const struct clg_tensor_file *file)
     return clg_tensor_file_metadata(file, CLG_KEY_FORMAT) != NULL;
 }
 
-static clg_status open_checked(struct clg_tensor_file **out, const char *path)
+clg_status clg_model_open(struct clg_tensor_file **out, const char *path)
 {
     clg_status status;
     CLG_TRY(clg_tensor_file_open(out, path));
@@ -104,7 +104,7 @@ static clg_status check_slab(struct clg_tensor_file *file, const struct clg_net 
         if (!tensor)
             return clg_fail(CLG_EDATA, "%s: lacks tensor %s of the network %s", file->path,
                             name.text, net->text);
-        snprintf(wanted, sizeof wanted, bias ? "[%d]" : "[%d,%d]", layer->out, layer->in);
+        snprintf(wanted, sizeof wanted, bias ? "[%d]" : "[%d,%d]", layer->rows, layer->in);
         if (strcmp(clg_tensor_shape_text(shape, sizeof shape, tensor), wanted) != 0)
             return clg_fail(CLG_EDATA, "%s: tensor %s has shape %s, the network %s wants %s",
                             file->path, name.text, shape, net->text, wanted);
@@ -112,6 +112,17 @@ static clg_status check_slab(struct clg_tensor_file *file, const struct clg_net 
             return clg_fail(CLG_EDATA, "%s: tensor %s is %s, not %s", file->path, name.text,
                             tensor->dtype, *ref ? "F64" : "F32");
     }
+    return CLG_OK;
+}
+
+clg_status clg_model_read(double *values, const struct clg_tensor_file *file,
+                          const struct clg_tensor *tensor)
+{
+    CLG_TRY(clg_tensor_file_read(values, file, tensor));
+    for (size_t k = 0; k < tensor->count; k++)
+        if (!(fabs(values[k]) <= FLT_MAX))
+            return clg_fail(CLG_EDATA, "%s: tensor %s: element %zu is %g, not a finite float",
+                            file->path, tensor->name, k, values[k]);
     return CLG_OK;
 }
 
@@ -124,11 +135,7 @@ static clg_status read_slab(double *slab, struct clg_tensor_file *file, const st
         struct clg_model_name name = clg_model_tensor(ref, prefix, i / 2, i % 2);
         const struct clg_tensor *tensor = clg_tensor_file_find(file, name.text);
         size_t *at = i % 2 ? &bias : &weight;
-        CLG_TRY(clg_tensor_file_read(slab + *at, file, tensor));
-        for (size_t k = 0; k < tensor->count; k++)
-            if (!(fabs(slab[*at + k]) <= FLT_MAX))
-                return clg_fail(CLG_EDATA, "%s: tensor %s: element %zu is %g, not a finite float",
-                                file->path, name.text, k, slab[*at + k]);
+        CLG_TRY(clg_model_read(slab + *at, file, tensor));
         *at += tensor->count;
     }
     return CLG_OK;
@@ -234,15 +241,18 @@ static clg_status load_normalise(struct clg_net *net, const struct clg_tensor_fi
     json_t *object = parse_key(file, CLG_KEY_NORMALIZE);
     const char *kind = json_string_value(json_object_get(object, "kind"));
     const json_t *scale = json_object_get(object, "scale"),
-                 *shift = json_object_get(object, "shift");
+                 *shift = json_object_get(object, "shift"), *fill = json_object_get(object, "fill");
     clg_status status = CLG_OK;
     /* the lengths first: the network may claim more inputs than the file is long */
     int good = kind && strlen(kind) < sizeof to->kind && json_array_size(scale) == features;
     if (good)
         CLG_TRY_DONE(allocate_normalise(to, features));
-    if (!good || !read_reals(to->scale, scale, features) || !read_reals(to->shift, shift, features))
-        status = clg_fail(CLG_EDATA, "%s: %s is not a kind with %zu scales and shifts", file->path,
-                          CLG_KEY_NORMALIZE, features);
+    if (good && fill)
+        CLG_TRY_DONE(clg_alloc(&to->fill, features, sizeof *to->fill, "a normalisation"));
+    if (!good || !read_reals(to->scale, scale, features) ||
+        !read_reals(to->shift, shift, features) || (fill && !read_reals(to->fill, fill, features)))
+        status = clg_fail(CLG_EDATA, "%s: %s is not a kind with %zu scales and shifts%s",
+                          file->path, CLG_KEY_NORMALIZE, features, fill ? " and fills" : "");
     else
         snprintf(to->kind, sizeof to->kind, "%s", kind);
 done:
@@ -303,6 +313,24 @@ static clg_status blame_file(clg_status status, const struct clg_tensor_file *fi
     return clg_fail(CLG_EDATA, "%s: %s: %s", file->path, CLG_KEY_CONFIG, detail);
 }
 
+/* From the rows of the last weight to units: maxout has several rows a unit. */
+static clg_status rows_to_units(size_t *outputs, const struct clg_tensor_file *file,
+                                const clg_config *config)
+{
+    const char *text = clg_config_get(config, "output-act");
+    struct clg_activation act;
+    if (!*text)
+        return CLG_OK;
+    CLG_TRY(clg_activation_parse(&act, "--output-act", text));
+    if (*outputs % (size_t)act.pieces != 0)
+        return clg_fail(CLG_EDATA,
+                        "%s: its last weight has %zu rows, no multiple of the pieces of "
+                        "--output-act %s",
+                        file->path, *outputs, text);
+    *outputs /= (size_t)act.pieces;
+    return CLG_OK;
+}
+
 /* The network that the metadata of our own file describe, without its parameters. */
 static clg_status describe_own(struct clg_net **out, struct clg_tensor_file *file)
 {
@@ -319,6 +347,7 @@ static clg_status describe_own(struct clg_net **out, struct clg_tensor_file *fil
     CLG_TRY_DONE(clg_config_create(&config));
     CLG_TRY_DONE(clg_config_parse_model_text(config, text, file->path));
     CLG_TRY_DONE(measure(file, &layers, &features, &outputs));
+    CLG_TRY_DONE(blame_file(rows_to_units(&outputs, file, config), file));
     CLG_TRY_DONE(load_classes(&names, &classes, file));
     CLG_TRY_DONE(blame_file(clg_net_describe(out, config, features, classes, outputs), file));
     (*out)->class_name = classes ? names : NULL;
@@ -364,13 +393,16 @@ static clg_status load_own(struct clg_net **out, struct clg_tensor_file *file,
     return read_own_tensors(net, &contents, file);
 }
 
-/* Whether a plain file's outputs are classes: as --target says, else values under mse alone. */
+/* How many classes a plain file's outputs stand for: as --target says, else none under the losses
+ * of values. */
 static int plain_classes(const clg_config *config, size_t outputs)
 {
-    if (clg_config_is_set(config, "target") ? clg_config_is(config, "target", "value")
-                                            : clg_config_is(config, "loss", "mse"))
+    const char *loss = clg_config_get(config, "loss");
+    int of_values = strcmp(loss, "mse") == 0 || strncmp(loss, "huber", 5) == 0;
+    int one_for_two = strcmp(loss, "bce") == 0 || strcmp(loss, "perceptron") == 0;
+    if (clg_config_is_set(config, "target") ? !clg_config_is(config, "target", "class") : of_values)
         return 0;
-    return clg_config_is(config, "loss", "bce") && outputs == 1 ? 2 : (int)outputs;
+    return one_for_two && outputs == 1 ? 2 : (int)outputs;
 }
 
 /* What needs no data is made; auto stays open until there are data. */
@@ -418,6 +450,7 @@ static clg_status load_plain(struct clg_net **out, struct clg_tensor_file *file,
                         file->path, layers, layers - 1);
     if (!clg_fits_int(outputs))
         return clg_fail(CLG_EDATA, "%s: %zu outputs are too many", file->path, outputs);
+    CLG_TRY(rows_to_units(&outputs, file, config));
     int classes = plain_classes(config, outputs);
     CLG_TRY(clg_net_describe(out, config, features, classes, outputs));
     struct clg_net *net = *out;
@@ -438,36 +471,12 @@ clg_status clg_net_load(clg_net **out, const char *path, const clg_config *confi
     struct clg_net *net = NULL;
     clg_status status;
     *out = NULL;
-    CLG_TRY_DONE(open_checked(&file, path));
+    CLG_TRY_DONE(clg_model_open(&file, path));
     CLG_TRY_DONE(is_own(file) ? load_own(&net, file, config) : load_plain(&net, file, config));
     *out = net;
     net = NULL;
 done:
     clg_tensor_file_close(file);
     clg_net_destroy(net);
-    return status;
-}
-
-clg_status clg_net_init_from(clg_net *net, const char *path)
-{
-    struct clg_tensor_file *file = NULL;
-    double *params = NULL;
-    int layers;
-    size_t features = 0, outputs = 0;
-    clg_status status;
-    CLG_TRY_DONE(open_checked(&file, path));
-    CLG_TRY_DONE(measure(file, &layers, &features, &outputs));
-    if (layers != net->layers) {
-        status = clg_fail(CLG_EDATA, "%s: holds %d layers, the network %s has %d", path, layers,
-                          net->text, net->layers);
-        goto done;
-    }
-    CLG_TRY_DONE(check_slab(file, net, "", ""));
-    CLG_TRY_DONE(clg_alloc(&params, net->count, sizeof *params, "the file's parameters"));
-    CLG_TRY_DONE(read_slab(params, file, net, "", ""));
-    memcpy(net->params, params, net->count * sizeof *params);
-done:
-    free(params);
-    clg_tensor_file_close(file);
     return status;
 }

@@ -17,8 +17,8 @@ clg_status clg_net_allocate(struct clg_net *net)
         struct clg_layer *layer = &net->layer[i];
         layer->W = weight;
         layer->b = bias;
-        weight += (size_t)layer->in * (size_t)layer->out;
-        bias += layer->out;
+        weight += (size_t)layer->in * (size_t)layer->rows;
+        bias += layer->rows;
     }
     return CLG_OK;
 }
@@ -42,7 +42,9 @@ void clg_net_destroy(clg_net *net)
     free(net->class_name);
     clg_config_destroy(net->config);
     clg_normalise_clear(&net->normalise);
+    free(net->class_weights);
     free(net->text);
+    free(net->notes);
     free(net->params);
     free(net->slot[0]);
     free(net->slot[1]);
@@ -57,6 +59,16 @@ static clg_status copy_class_names(struct clg_net *net, const struct clg_net *fr
         clg_alloc(&net->class_name, (size_t)net->classes, sizeof *net->class_name, "class names"));
     for (int i = 0; i < net->classes; i++)
         CLG_TRY(clg_text_copy(&net->class_name[i], from->class_name[i]));
+    return CLG_OK;
+}
+
+static clg_status copy_class_weights(struct clg_net *net, const struct clg_net *from)
+{
+    size_t classes = (size_t)from->classes;
+    if (!from->class_weights)
+        return CLG_OK;
+    CLG_TRY(clg_alloc(&net->class_weights, classes, sizeof *net->class_weights, "class weights"));
+    memcpy(net->class_weights, from->class_weights, classes * sizeof *net->class_weights);
     return CLG_OK;
 }
 
@@ -87,12 +99,16 @@ clg_status clg_net_copy(struct clg_net **out, const struct clg_net *from)
     net->class_name = NULL; /* everything owned is made anew */
     net->config = NULL;
     net->normalise = (struct clg_normalise){.features = 0};
-    net->text = NULL;
+    net->class_weights = NULL;
+    net->text = net->notes = NULL;
     net->params = net->slot[0] = net->slot[1] = NULL;
     CLG_TRY_DONE(copy_class_names(net, from));
+    CLG_TRY_DONE(copy_class_weights(net, from));
     CLG_TRY_DONE(clg_config_copy(&net->config, from->config));
     CLG_TRY_DONE(clg_normalise_copy(&net->normalise, &from->normalise));
     CLG_TRY_DONE(clg_text_copy(&net->text, from->text));
+    if (from->notes)
+        CLG_TRY_DONE(clg_text_copy(&net->notes, from->notes));
     CLG_TRY_DONE(copy_slabs(net, from));
     *out = net;
     net = NULL;
@@ -106,7 +122,7 @@ double *clg_net_tensor(struct clg_net *net, const char *name, int *rows, int *co
     char known[48];
     for (int i = 0; i < net->layers; i++) {
         struct clg_layer *layer = &net->layer[i];
-        *rows = layer->out;
+        *rows = layer->rows;
         snprintf(known, sizeof known, "layers.%d.weight", i);
         *columns = layer->in;
         if (strcmp(name, known) == 0)
@@ -160,13 +176,18 @@ clg_status clg_net_layer(const clg_net *net, int layer, int *inputs, int *output
     if (outputs)
         *outputs = net->layer[layer].out;
     if (activation)
-        *activation = clg_act_names[net->layer[layer].act];
+        *activation = net->layer[layer].act_text;
     return CLG_OK;
 }
 
 const char *clg_net_text(const clg_net *net)
 {
     return net->text;
+}
+
+const char *clg_net_notes(const clg_net *net)
+{
+    return net->notes ? net->notes : "";
 }
 
 const clg_config *clg_net_config(const clg_net *net)
@@ -184,9 +205,9 @@ clg_status clg_net_get_weights(const clg_net *net, int layer, double *weight, do
     CLG_TRY(check_layer(net, layer, "clg_net_get_weights"));
     const struct clg_layer *from = &net->layer[layer];
     if (weight)
-        memcpy(weight, from->W, (size_t)from->in * (size_t)from->out * sizeof *weight);
+        memcpy(weight, from->W, (size_t)from->in * (size_t)from->rows * sizeof *weight);
     if (bias)
-        memcpy(bias, from->b, (size_t)from->out * sizeof *bias);
+        memcpy(bias, from->b, (size_t)from->rows * sizeof *bias);
     return CLG_OK;
 }
 
@@ -205,7 +226,7 @@ clg_status clg_net_set_weights(clg_net *net, int layer, const double *weight, co
 {
     CLG_TRY(check_layer(net, layer, "clg_net_set_weights"));
     struct clg_layer *to = &net->layer[layer];
-    size_t weights = (size_t)to->in * (size_t)to->out, biases = (size_t)to->out;
+    size_t weights = (size_t)to->in * (size_t)to->rows, biases = (size_t)to->rows;
     CLG_TRY(check_values(weight, weights, layer, "weight"));
     CLG_TRY(check_values(bias, biases, layer, "bias"));
     if (weight)

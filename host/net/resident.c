@@ -58,6 +58,8 @@ static clg_status check_shapes(const struct clg_net *net, const struct clg_datas
     if (data->features != (size_t)clg_net_inputs(net))
         return clg_fail(CLG_EDATA, "%s: has %zu features a row, and the network has %d inputs",
                         data->source, data->features, clg_net_inputs(net));
+    if (net->target_input)
+        return CLG_OK;
     if (net->target == CLG_TARGET_CLASS && data->values)
         return clg_fail(CLG_EDATA, "%s: has value targets, and the network expects classes",
                         data->source);
@@ -70,23 +72,6 @@ static clg_status check_shapes(const struct clg_net *net, const struct clg_datas
     return CLG_OK;
 }
 
-/* Row i of data, scaled.  What the device's float cannot hold would only show as a loss that is no
- * number. */
-static clg_status scaled_row(double *row, const struct clg_dataset *data,
-                             const struct clg_normalise *normalise, size_t i)
-{
-    clg_dataset_row(row, data, i);
-    for (size_t f = 0; f < data->features; f++) {
-        row[f] = row[f] * normalise->scale[f] + normalise->shift[f];
-        if (!(fabs(row[f]) <= FLT_MAX))
-            return clg_fail(CLG_EDATA,
-                            "%s: row %zu, column %zu (from 0) is %g after its scaling, beyond a "
-                            "float: use --normalize std or minmax",
-                            data->source, data->pick ? data->pick[i] : i, f, row[f]);
-    }
-    return CLG_OK;
-}
-
 /* Looked at before a run is opened; bytes and floats are left to their upload. */
 static clg_status check_doubles(const struct clg_net *net, const struct clg_dataset *data)
 {
@@ -96,7 +81,7 @@ static clg_status check_doubles(const struct clg_net *net, const struct clg_data
     CLG_TRY(clg_net_normalise_for(&normalise, net, data));
     CLG_TRY_DONE(clg_alloc(&row, data->features, sizeof *row, "a row"));
     for (size_t i = 0; i < data->rows && status == CLG_OK; i++)
-        status = scaled_row(row, data, &normalise, i);
+        status = clg_normalise_row(row, &normalise, data, i);
 done:
     free(row);
     clg_normalise_clear(&normalise);
@@ -107,10 +92,12 @@ clg_status clg_net_check_data(const clg_net *net, const clg_dataset *data)
 {
     int32_t *map = NULL;
     CLG_TRY(check_shapes(net, data));
-    if (!data->labels && !data->values)
+    if (!data->labels && !data->values && !net->target_input)
         return clg_fail(CLG_EDATA, "%s: has no targets; give X,Y", data->source);
     if (data->storage == CLG_DOUBLES)
         CLG_TRY(check_doubles(net, data));
+    if (net->target_input)
+        return CLG_OK;
     if (net->target == CLG_TARGET_VALUE)
         return check_values(net, data);
     clg_status status = map_classes(&map, net, data);
@@ -133,8 +120,9 @@ clg_status clg_resident_plan(struct clg_resident *resident, struct clg_plan *pla
     size_t values = net->target == CLG_TARGET_CLASS ? 1 : (size_t)rows->outputs;
     enum clg_elem kind = data->storage == CLG_BYTES ? CLG_U8 : CLG_REAL;
     CLG_TRY(clg_plan_add(plan, &rows->x, kind, data->rows * data->features, purpose));
-    CLG_TRY(clg_plan_add(plan, &rows->t, net->target == CLG_TARGET_CLASS ? CLG_I32 : CLG_REAL,
-                         data->rows * values, purpose));
+    if (!net->target_input)
+        CLG_TRY(clg_plan_add(plan, &rows->t, net->target == CLG_TARGET_CLASS ? CLG_I32 : CLG_REAL,
+                             data->rows * values, purpose));
     CLG_TRY(clg_plan_add(plan, &rows->scale, CLG_REAL, data->features, purpose));
     CLG_TRY(clg_plan_add(plan, &rows->shift, CLG_REAL, data->features, purpose));
     return shuffle ? clg_plan_add(plan, &resident->perm, CLG_I32, data->rows, purpose) : CLG_OK;
@@ -171,7 +159,7 @@ static clg_status upload_reals(struct clg_buf *x, const struct clg_dataset *data
     for (size_t first = 0; first < data->rows && status == CLG_OK; first += chunk) {
         size_t n = data->rows - first < chunk ? data->rows - first : chunk;
         for (size_t i = 0; i < n && status == CLG_OK; i++)
-            status = scaled_row(staged + i * data->features, data, normalise, first + i);
+            status = clg_normalise_row(staged + i * data->features, normalise, data, first + i);
         if (status == CLG_OK)
             status = clg_real_upload(x, staged, first * data->features, n * data->features);
     }
@@ -230,7 +218,7 @@ clg_status clg_resident_upload(struct clg_resident *resident, const struct clg_d
     CLG_TRY(clg_net_normalise_for(&normalise, net, data));
     clg_status status = upload_features(&resident->rows, data, &normalise);
     clg_normalise_clear(&normalise);
-    if (status != CLG_OK || (!data->labels && !data->values))
+    if (status != CLG_OK || net->target_input || (!data->labels && !data->values))
         return status;
     return net->target == CLG_TARGET_CLASS ? upload_classes(&resident->rows.t, data, net)
                                            : upload_values(&resident->rows.t, data, net);

@@ -42,7 +42,7 @@ clg_status clg_engine_forward(clg_engine *engine, float *y, const float *x, int 
     size_t count = (size_t)B * (size_t)outputs;
     CLG_TRY(check_batch(engine, B));
     CLG_TRY(upload_floats(&engine->x, x, B, engine->layer[0].in));
-    CLG_TRY(clg_engine_fwd(engine, B));
+    CLG_TRY(clg_engine_fwd(engine, B, engine->training));
     CLG_TRY(clg_engine_output(engine, B));
     if (!y)
         return clg_device_finish(engine->device);
@@ -58,6 +58,8 @@ static clg_status upload_targets(struct clg_engine *engine, const int32_t *label
                                  const float *values, int B)
 {
     const struct clg_net *net = engine->net;
+    if (net->target_input)
+        return CLG_OK;
     if (labels && values)
         return clg_fail(CLG_EUSAGE, "clg_engine_backward: give labels or values, not both");
     if (net->target == CLG_TARGET_VALUE) {
@@ -86,7 +88,7 @@ clg_status clg_engine_backward(clg_engine *engine, double *loss, const int32_t *
     CLG_TRY(check_training(engine));
     CLG_TRY(check_batch(engine, B));
     CLG_TRY(upload_targets(engine, labels, values, B));
-    CLG_TRY(clg_engine_loss(engine, B));
+    CLG_TRY(clg_engine_loss(engine, B, NULL));
     CLG_TRY(clg_engine_bwd(engine, B));
     if (!loss)
         return clg_device_finish(engine->device);
@@ -106,14 +108,14 @@ clg_status clg_engine_gradient(clg_engine *engine, int layer, double *weight, do
         return clg_fail(CLG_EUSAGE, "layer %d: the network has %d", layer, engine->layers);
     struct clg_engine_layer *l = &engine->layer[layer];
     if (weight)
-        CLG_TRY(clg_matrix_download(&l->dW, weight, l->out, l->in));
-    return bias ? clg_real_download(&l->db, bias, 0, (size_t)l->out) : CLG_OK;
+        CLG_TRY(clg_matrix_download(&l->dW, weight, l->rows, l->in));
+    return bias ? clg_real_download(&l->db, bias, 0, (size_t)l->rows) : CLG_OK;
 }
 
 clg_status clg_engine_update(clg_engine *engine)
 {
     CLG_TRY(check_training(engine));
-    CLG_TRY(clg_engine_step(engine));
+    CLG_TRY(clg_engine_step(engine, clg_config_number(engine->net->config, "lr")));
     return clg_device_flush(engine->device);
 }
 

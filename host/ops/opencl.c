@@ -1,25 +1,17 @@
-/* The OpenCL back end: one launcher a kernel, and the table of layer operations made of them.  An
- * operation is several plain launches here; fused forms are not in this file. */
-#include "device/launch.h"
+/* The OpenCL back end: one launcher a kernel, and the table of layer operations made of them.  Here
+ * are data, products, activations and layers; losses and figures are in opencl_loss.c, optimisers
+ * in opencl_update.c.  An operation is several plain launches; fused forms are not in these files.
+ */
+#include "ops/opencl.h"
+
+#include "core/rng.h"
 #include "device/program.h"
-#include "ops/ops.h"
 
 #include <assert.h>
-#include <float.h>
-#include <math.h>
 #include <stdio.h>
+#include <string.h>
 
-enum {
-    PIECE = 16,           /* columns, or elements of a slab, that a work-item takes */
-    GROUP_MOST = 256,     /* work-items in a group of the element-wise kernels */
-    REDUCE_GROUP = 64,    /* at most, in reduce.cl */
-    SUM_PER_GROUP = 16384 /* parameters that one group of square_sums takes, until there are many */
-};
-
-static size_t pieces(size_t n)
-{
-    return (n + PIECE - 1) / PIECE;
-}
+enum { GROUP_MOST = 256 }; /* work-items in a group of the element-wise kernels */
 
 /* Launches over the pieces of each row of a matrix (rows,columns): groups as wide as the row, up to
  * GROUP_MOST, and of as many rows as then fit, within what kernel and device allow. */
@@ -27,7 +19,7 @@ static clg_status launch_matrix(struct clg_args *args, int rows, int columns)
 {
     const size_t *items = args->device->max_items;
     size_t most = args->limits->max_group < GROUP_MOST ? args->limits->max_group : GROUP_MOST;
-    size_t wide = pieces((size_t)columns), l0 = 1, l1 = 1;
+    size_t wide = clg_pieces((size_t)columns), l0 = 1, l1 = 1;
     while (l0 < wide && 2 * l0 <= most && 2 * l0 <= items[0])
         l0 *= 2;
     while (l1 < (size_t)rows && 2 * l0 * l1 <= most && 2 * l1 <= items[1])
@@ -114,6 +106,8 @@ static clg_status ocl_gather(clg_device *device, struct clg_buf *x, struct clg_b
         CLG_TRY(ocl_gather_bytes(device, x, data, perm, start, B));
     else
         CLG_TRY(ocl_gather_floats(device, x, &data->x, perm, start, B, data->features));
+    if (!t)
+        return CLG_OK;
     if (data->target == CLG_TARGET_CLASS)
         return ocl_gather_labels(device, t, &data->t, perm, start, B);
     return ocl_gather_floats(device, t, &data->t, perm, start, B, data->outputs);
@@ -153,73 +147,155 @@ static clg_status ocl_bias_bwd(clg_device *device, struct clg_buf *db, const str
     clg_arg_int(&args, B);
     clg_arg_int(&args, N);
     clg_arg_int(&args, clg_stride(device, N));
-    return clg_launch1(&args, pieces((size_t)N), 0);
+    return clg_launch1(&args, clg_pieces((size_t)N), 0);
 }
 
 /* ------------------------------------------------------------ activations */
 
-static clg_status begin_act(struct clg_args *args, clg_device *device, enum clg_act act,
-                            const char *name)
+void clg_act_options(char options[CLG_OPTIONS], const struct clg_activation *act)
 {
-    char options[32];
-    snprintf(options, sizeof options, "-DACT_KIND=%d", (int)act);
+    const cl_float a = (cl_float)act->a;
+    cl_uint bits;
+    memcpy(&bits, &a, sizeof bits);
+    if (act->kind == CLG_LEAKY_RELU || act->kind == CLG_ELU)
+        snprintf(options, CLG_OPTIONS, "-DACT_KIND=%d -DACT_A_BITS=0x%08xu", (int)act->kind,
+                 (unsigned)bits);
+    else
+        snprintf(options, CLG_OPTIONS, "-DACT_KIND=%d", (int)act->kind);
+}
+
+static clg_status begin_act(struct clg_args *args, clg_device *device,
+                            const struct clg_activation *act, const char *name)
+{
+    char options[CLG_OPTIONS];
+    clg_act_options(options, act);
     return clg_args_begin(args, device, "activation", options, name);
 }
 
-/* y = f(z) of B rows of N; y may be z.  softmax works on rows, the others on elements. */
-static clg_status ocl_act_fwd(clg_device *device, struct clg_buf *y, const struct clg_buf *z, int B,
-                              int N, enum clg_act act)
+static clg_status ocl_maxout_fwd(clg_device *device, struct clg_buf *y, const struct clg_buf *z,
+                                 int B, int N, const struct clg_activation *act)
 {
     struct clg_args args;
-    CLG_TRY(begin_act(&args, device, act, act == CLG_SOFTMAX ? "softmax_fwd" : "act_fwd"));
+    CLG_TRY(begin_act(&args, device, act, "maxout_fwd"));
+    clg_arg_buf(&args, y);
+    clg_arg_buf(&args, z);
+    clg_arg_int(&args, B);
+    clg_arg_int(&args, N);
+    clg_arg_int(&args, act->pieces);
+    clg_arg_int(&args, clg_stride(device, N));
+    clg_arg_int(&args, clg_stride(device, N * act->pieces));
+    return launch_matrix(&args, B, N);
+}
+
+static clg_status ocl_maxout_bwd(clg_device *device, struct clg_buf *dx, const struct clg_buf *dy,
+                                 const struct clg_buf *z, int B, int N,
+                                 const struct clg_activation *act)
+{
+    struct clg_args args;
+    CLG_TRY(begin_act(&args, device, act, "maxout_bwd"));
+    clg_arg_buf(&args, dx);
+    clg_arg_buf(&args, dy);
+    clg_arg_buf(&args, z);
+    clg_arg_int(&args, B);
+    clg_arg_int(&args, N);
+    clg_arg_int(&args, act->pieces);
+    clg_arg_int(&args, clg_stride(device, N * act->pieces));
+    clg_arg_int(&args, clg_stride(device, N));
+    return launch_matrix(&args, B, N);
+}
+
+/* y = f(z) of B rows of N; y may be z unless act is maxout.  softmax works on rows, the others on
+ * elements. */
+static clg_status ocl_act_fwd(clg_device *device, struct clg_buf *y, const struct clg_buf *z, int B,
+                              int N, const struct clg_activation *act)
+{
+    struct clg_args args;
+    const int softmax = act->kind == CLG_SOFTMAX;
+    if (act->kind == CLG_MAXOUT)
+        return ocl_maxout_fwd(device, y, z, B, N, act);
+    CLG_TRY(begin_act(&args, device, act, softmax ? "softmax_fwd" : "act_fwd"));
     clg_arg_buf(&args, y);
     clg_arg_buf(&args, z);
     clg_arg_int(&args, B);
     clg_arg_int(&args, N);
     clg_arg_int(&args, clg_stride(device, N));
-    return act == CLG_SOFTMAX ? clg_launch1(&args, (size_t)B, 0) : launch_matrix(&args, B, N);
+    return softmax ? clg_launch1(&args, (size_t)B, 0) : launch_matrix(&args, B, N);
 }
 
-static clg_status ocl_act_bwd(clg_device *device, struct clg_buf *dx, const struct clg_buf *y,
-                              int B, int N, enum clg_act act)
+/* dx *= f', from what is kept: y, or z where clg_act_keeps_z. */
+static clg_status ocl_act_bwd(clg_device *device, struct clg_buf *dx, const struct clg_buf *kept,
+                              int B, int N, const struct clg_activation *act)
 {
     struct clg_args args;
     CLG_TRY(begin_act(&args, device, act, "act_bwd"));
     clg_arg_buf(&args, dx);
-    clg_arg_buf(&args, y);
+    clg_arg_buf(&args, kept);
     clg_arg_int(&args, B);
     clg_arg_int(&args, N);
     clg_arg_int(&args, clg_stride(device, N));
     return launch_matrix(&args, B, N);
 }
 
+/* y = x where the mask keeps it, over 1 - p; y may be x. */
+static clg_status ocl_dropout_fwd(clg_device *device, struct clg_buf *y, const struct clg_buf *x,
+                                  int B, int N, const struct clg_dropout *drop)
+{
+    struct clg_args args;
+    assert(drop->p >= 0 && drop->p < 1);
+    CLG_TRY(clg_args_begin(&args, device, "dropout", "", "dropout_fwd"));
+    clg_arg_buf(&args, y);
+    clg_arg_buf(&args, x);
+    clg_arg_int(&args, B);
+    clg_arg_int(&args, N);
+    clg_arg_int(&args, clg_stride(device, N));
+    clg_arg_ulong(&args, drop->seed);
+    clg_arg_uint(&args, CLG_STREAM_DROPOUT + (drop->layer << 8));
+    clg_arg_uint(&args, drop->step);
+    clg_arg_uint(&args, (uint32_t)(drop->p * 4294967296.0));
+    clg_arg_float(&args, 1 / (1 - drop->p));
+    return launch_matrix(&args, B, N);
+}
+
 /* ----------------------------------------------------------------- layers */
 
-static clg_status ocl_dense_fwd(clg_device *device, struct clg_buf *y, const struct clg_buf *x,
-                                const struct clg_buf *W, const struct clg_buf *b, int B, int I,
-                                int O, enum clg_act act)
+static clg_status ocl_dense_fwd(clg_device *device, struct clg_buf *y, struct clg_buf *z,
+                                const struct clg_buf *x, const struct clg_buf *W,
+                                const struct clg_buf *b, int B, int I, int O,
+                                const struct clg_activation *act)
 {
-    assert(act != CLG_SOFTMAX);
-    CLG_TRY(matmul(device, y, x, W, B, O, I, CLG_NT));
-    CLG_TRY(ocl_bias_fwd(device, y, b, B, O));
-    return act == CLG_IDENTITY ? CLG_OK : ocl_act_fwd(device, y, y, B, O, act);
+    struct clg_buf *sum = z ? z : y;
+    const int rows = O * act->pieces;
+    assert(act->kind != CLG_SOFTMAX && !z == !clg_act_keeps_z(act->kind));
+    CLG_TRY(matmul(device, sum, x, W, B, rows, I, CLG_NT));
+    CLG_TRY(ocl_bias_fwd(device, sum, b, B, rows));
+    return act->kind == CLG_IDENTITY ? CLG_OK : ocl_act_fwd(device, y, sum, B, O, act);
 }
 
 static clg_status ocl_output_fwd(clg_device *device, struct clg_buf *y, const struct clg_buf *z,
-                                 int B, int O, enum clg_act act)
+                                 int B, int O, const struct clg_activation *act)
 {
-    if (act == CLG_IDENTITY && y->mem == z->mem)
+    if (act->kind == CLG_IDENTITY && y->mem == z->mem)
         return CLG_OK;
     return ocl_act_fwd(device, y, z, B, O, act);
 }
 
-static clg_status ocl_delta_bwd(clg_device *device, struct clg_buf *dx, const struct clg_buf *dz,
-                                const struct clg_buf *W, const struct clg_buf *y, int B, int I,
-                                int O, enum clg_act act)
+/* maxout of one piece is the identity; of more, dx is wider than the product, which goes to dy. */
+static clg_status ocl_delta_bwd(clg_device *device, struct clg_buf *dx, struct clg_buf *dy,
+                                const struct clg_buf *dz, const struct clg_buf *W,
+                                const struct clg_buf *y, const struct clg_buf *z, int B, int I,
+                                int O, const struct clg_activation *act,
+                                const struct clg_dropout *drop)
 {
-    assert(act != CLG_SOFTMAX);
-    CLG_TRY(matmul(device, dx, dz, W, B, I, O, CLG_NN));
-    return act == CLG_IDENTITY ? CLG_OK : ocl_act_bwd(device, dx, y, B, I, act);
+    struct clg_buf *product = act->pieces > 1 ? dy : dx;
+    assert(act->kind != CLG_SOFTMAX && !z == !clg_act_keeps_z(act->kind));
+    CLG_TRY(matmul(device, product, dz, W, B, I, O, CLG_NN));
+    if (drop)
+        CLG_TRY(ocl_dropout_fwd(device, product, product, B, I, drop));
+    if (act->pieces > 1)
+        return ocl_maxout_bwd(device, dx, dy, z, B, I, act);
+    if (act->kind == CLG_IDENTITY || act->kind == CLG_MAXOUT)
+        return CLG_OK;
+    return ocl_act_bwd(device, dx, z ? z : y, B, I, act);
 }
 
 static clg_status ocl_grad(clg_device *device, struct clg_buf *dW, struct clg_buf *db,
@@ -229,180 +305,20 @@ static clg_status ocl_grad(clg_device *device, struct clg_buf *dW, struct clg_bu
     return ocl_bias_bwd(device, db, dz, B, O);
 }
 
-/* ---------------------------------------------------------- loss, figures */
-
-static clg_status ocl_loss_fwd(clg_device *device, struct clg_buf *y, struct clg_buf *dz,
-                               struct clg_buf *row_loss, const struct clg_buf *z,
-                               const struct clg_buf *t, int B, int O, enum clg_loss loss,
-                               enum clg_act act, enum clg_target target, double scale)
-{
-    struct clg_args args;
-    char options[64];
-    assert(clg_pair_exists(loss, act));
-    snprintf(options, sizeof options, "-DLOSS=%d -DACT_KIND=%d -DTARGET=%d", (int)loss, (int)act,
-             (int)target);
-    CLG_TRY(clg_args_begin(&args, device, "loss", options, "loss_fwd"));
-    clg_arg_buf(&args, y);
-    clg_arg_buf(&args, dz);
-    clg_arg_buf(&args, row_loss);
-    clg_arg_buf(&args, z);
-    clg_arg_buf(&args, t);
-    clg_arg_int(&args, B);
-    clg_arg_int(&args, O);
-    clg_arg_int(&args, clg_stride(device, O));
-    clg_arg_float(&args, scale);
-    return clg_launch1(&args, (size_t)B, 0);
-}
-
-/* Takes a kernel of reduce.cl, made for a work-group that the device takes and the kernel itself:
- * the largest power of two there is, up to REDUCE_GROUP. */
-static clg_status begin_reduce(struct clg_args *args, size_t *group, clg_device *device,
-                               const char *more, const char *name)
-{
-    char options[64];
-    for (*group = REDUCE_GROUP;; *group /= 2) {
-        if (*group > 1 && (*group > device->max_group || *group > device->max_items[0]))
-            continue;
-        snprintf(options, sizeof options, "-DGROUP=%zu%s", *group, more);
-        CLG_TRY(clg_args_begin(args, device, "reduce", options, name));
-        if (*group == 1 || *group <= args->limits->max_group)
-            return CLG_OK;
-    }
-}
-
-static clg_status ocl_score(clg_device *device, struct clg_buf *stats, struct clg_buf *hits,
-                            const struct clg_buf *row_loss, const struct clg_buf *y,
-                            const struct clg_buf *t, int B, int O, enum clg_target target)
-{
-    struct clg_args args;
-    char more[24];
-    size_t group;
-    snprintf(more, sizeof more, " -DTARGET=%d", (int)target);
-    CLG_TRY(begin_reduce(&args, &group, device, more, "score"));
-    clg_arg_buf(&args, stats);
-    clg_arg_buf(&args, hits);
-    clg_arg_buf(&args, row_loss);
-    clg_arg_buf(&args, y);
-    clg_arg_buf(&args, t);
-    clg_arg_int(&args, B);
-    clg_arg_int(&args, O);
-    clg_arg_int(&args, clg_stride(device, O));
-    return clg_launch1(&args, group, group);
-}
-
-static clg_status ocl_square_sums(clg_device *device, struct clg_buf *partial,
-                                  const struct clg_buf *params, size_t n, size_t groups)
-{
-    struct clg_args args;
-    size_t group;
-    CLG_TRY(begin_reduce(&args, &group, device, "", "square_sums"));
-    clg_arg_buf(&args, partial);
-    clg_arg_buf(&args, params);
-    clg_arg_ulong(&args, n);
-    return clg_launch1(&args, groups * group, group);
-}
-
-static clg_status ocl_penalty(clg_device *device, struct clg_buf *stats, struct clg_buf *scratch,
-                              const struct clg_buf *params, size_t n, double factor)
-{
-    struct clg_args args;
-    size_t group, groups = (n + SUM_PER_GROUP - 1) / SUM_PER_GROUP;
-    if (groups > CLG_PENALTY_SCRATCH)
-        groups = CLG_PENALTY_SCRATCH;
-    CLG_TRY(ocl_square_sums(device, scratch, params, n, groups));
-    CLG_TRY(begin_reduce(&args, &group, device, "", "penalty_add"));
-    clg_arg_buf(&args, stats);
-    clg_arg_buf(&args, scratch);
-    clg_arg_int(&args, (int)groups);
-    clg_arg_float(&args, factor);
-    return clg_launch1(&args, group, group);
-}
-
-/* ----------------------------------------------------------------- update */
-
-static clg_status ocl_update_sgd(clg_device *device, struct clg_buf *params,
-                                 const struct clg_buf *grads, size_t n, size_t n_weights,
-                                 const struct clg_update *u)
-{
-    struct clg_args args;
-    CLG_TRY(clg_args_begin(&args, device, "update", "", "update_sgd"));
-    clg_arg_buf(&args, params);
-    clg_arg_buf(&args, grads);
-    clg_arg_ulong(&args, n);
-    clg_arg_ulong(&args, n_weights);
-    clg_arg_float(&args, u->lr);
-    clg_arg_float(&args, u->l2);
-    return clg_launch1(&args, pieces(n), 0);
-}
-
-static clg_status ocl_update_momentum(clg_device *device, struct clg_buf *params, struct clg_buf *v,
-                                      const struct clg_buf *grads, size_t n, size_t n_weights,
-                                      const struct clg_update *u)
-{
-    struct clg_args args;
-    CLG_TRY(clg_args_begin(&args, device, "update", "", "update_momentum"));
-    clg_arg_buf(&args, params);
-    clg_arg_buf(&args, v);
-    clg_arg_buf(&args, grads);
-    clg_arg_ulong(&args, n);
-    clg_arg_ulong(&args, n_weights);
-    clg_arg_float(&args, u->lr);
-    clg_arg_float(&args, u->l2);
-    clg_arg_float(&args, u->momentum);
-    return clg_launch1(&args, pieces(n), 0);
-}
-
-/* What depends on the step alone is computed here in double.  eps is kept at a normal float: as 0
- * it would make 0/0 of a parameter that never had a gradient, the padding for one. */
-static clg_status ocl_update_adam(clg_device *device, struct clg_buf *params, struct clg_buf *m,
-                                  struct clg_buf *v, const struct clg_buf *grads, size_t n,
-                                  size_t n_weights, const struct clg_update *u)
-{
-    struct clg_args args;
-    CLG_TRY(clg_args_begin(&args, device, "update", "", "update_adam"));
-    clg_arg_buf(&args, params);
-    clg_arg_buf(&args, m);
-    clg_arg_buf(&args, v);
-    clg_arg_buf(&args, grads);
-    clg_arg_ulong(&args, n);
-    clg_arg_ulong(&args, n_weights);
-    clg_arg_float(&args, u->lr / (1 - pow(u->beta1, (double)u->t)));
-    clg_arg_float(&args, u->l2);
-    clg_arg_float(&args, u->beta1);
-    clg_arg_float(&args, 1 - u->beta1);
-    clg_arg_float(&args, u->beta2);
-    clg_arg_float(&args, 1 - u->beta2);
-    clg_arg_float(&args, 1 / sqrt(1 - pow(u->beta2, (double)u->t)));
-    clg_arg_float(&args, fmax(u->eps, FLT_MIN));
-    return clg_launch1(&args, pieces(n), 0);
-}
-
-static clg_status ocl_update(clg_device *device, struct clg_buf *params, struct clg_buf *slot0,
-                             struct clg_buf *slot1, const struct clg_buf *grads, size_t n,
-                             size_t n_weights, const struct clg_update *u)
-{
-    assert(u->t >= 1);
-    switch (u->opt) {
-    case CLG_SGD:
-        return ocl_update_sgd(device, params, grads, n, n_weights, u);
-    case CLG_MOMENTUM:
-        return ocl_update_momentum(device, params, slot0, grads, n, n_weights, u);
-    default:
-        assert(u->opt == CLG_ADAM);
-        return ocl_update_adam(device, params, slot0, slot1, grads, n, n_weights, u);
-    }
-}
-
 const struct clg_ops clg_ops_opencl = {
     .name = "opencl",
     .permute = ocl_permute,
     .gather = ocl_gather,
     .dense_fwd = ocl_dense_fwd,
     .output_fwd = ocl_output_fwd,
-    .loss_fwd = ocl_loss_fwd,
-    .score = ocl_score,
-    .penalty = ocl_penalty,
+    .dropout_fwd = ocl_dropout_fwd,
+    .loss_fwd = clg_ocl_loss_fwd,
+    .score = clg_ocl_score,
+    .penalty = clg_ocl_penalty,
     .delta_bwd = ocl_delta_bwd,
     .grad = ocl_grad,
-    .update = ocl_update,
+    .square_sum = clg_ocl_square_sum,
+    .clip = clg_ocl_clip,
+    .mark_alive = clg_ocl_mark_alive,
+    .update = clg_ocl_update,
 };

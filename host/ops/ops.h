@@ -12,24 +12,68 @@
 
 #include "device/buffer.h"
 
-/* Values are those of ACT_KIND in the kernels.  The derivative of all but softmax comes from y. */
-enum clg_act { CLG_IDENTITY, CLG_SIGMOID, CLG_TANH, CLG_RELU, CLG_SOFTMAX, CLG_ACTS };
-enum clg_loss { CLG_CE, CLG_BCE, CLG_MSE, CLG_LOSSES };
-enum clg_opt { CLG_SGD, CLG_MOMENTUM, CLG_ADAM, CLG_OPTS };
+/* Values are those of ACT_KIND, LOSS in the kernels. */
+enum clg_act {
+    CLG_IDENTITY, CLG_SIGMOID, CLG_TANH, CLG_RELU, CLG_SOFTMAX, CLG_STEP, CLG_LEAKY_RELU, CLG_ELU,
+    CLG_GELU, CLG_SILU, CLG_SOFTPLUS, CLG_MAXOUT, CLG_ACTS
+};
+enum clg_loss { CLG_CE, CLG_BCE, CLG_MSE, CLG_HUBER, CLG_PERCEPTRON, CLG_LOSSES };
+enum clg_opt {
+    CLG_SGD, CLG_MOMENTUM, CLG_ADAM, CLG_EMA_MOMENTUM, CLG_NESTEROV, CLG_RMSPROP, CLG_ADAGRAD,
+    CLG_ADAMW, CLG_OPTS
+};
+
+/* An activation with its numbers: a is the slope of leaky_relu (default 0.01) and the alpha of elu
+ * (default 1); pieces is maxout's k, 1 for all others.  A layer of O units has a z of O * pieces
+ * columns, piece-major: piece p of unit j is column p * O + j, and row p * O + j of W. */
+struct clg_activation {
+    enum clg_act kind;
+    double a;
+    int pieces;
+};
+
+/* Whether the derivative needs z beside y (gelu, silu: it has no closed form in y; maxout: which
+ * piece was the largest).  Such a layer keeps z in a matrix of its own; all others write y over z. */
+int clg_act_keeps_z(enum clg_act kind);
 
 /* How targets are stored: one class number a row (I32), one-hot over O outputs or, with one output,
  * as 0 and 1; or values (B,O), reals. */
 enum clg_target { CLG_TARGET_CLASS, CLG_TARGET_VALUE };
 
+/* A loss with its numbers.  class_weights: CLG_REAL (O, or 2 where O is 1), NULL for none; with them
+ * the mean of a batch divides by the sum of its examples' weights (class targets only), which
+ * loss_fwd finds in `norm` (CLG_REAL (1), scratch).  teacher_z (B,O): logits of a teacher, NULL for
+ * none; loss = (1-mix) ce + mix T^2 KL(softmax(teacher_z/T) || softmax(z/T)). */
+struct clg_loss_spec {
+    enum clg_loss kind;
+    double delta;       /* huber; default 1 */
+    double smoothing;   /* ce: label smoothing, 0..1 */
+    const struct clg_buf *class_weights;
+    struct clg_buf *norm;
+    const struct clg_buf *teacher_z;
+    double temperature, mix;
+};
+
+/* Inverted dropout: element i = b * columns + j of a matrix is kept where Philox word i % 4 of block
+ * i / 4 of (seed, CLG_STREAM_DROPOUT + (layer << 8), step) is at least p * 2^32, and then divided by
+ * 1 - p; otherwise it is 0.  step is the optimiser's step, from 0; layer 0 is the input. p is 0..1,
+ * below 1. */
+struct clg_dropout {
+    double p;
+    uint64_t seed;
+    uint32_t layer;
+    uint32_t step;
+};
+
 extern const char *const clg_act_names[CLG_ACTS];
 extern const char *const clg_loss_names[CLG_LOSSES];
 extern const char *const clg_opt_names[CLG_OPTS];
 
-/* 1 where the loss is defined for this output activation: ce with softmax, bce with sigmoid, mse
- * with any. */
+/* 1 where the loss is defined for this output activation: ce with softmax, bce with sigmoid,
+ * perceptron with step, mse and huber with any but step. */
 int clg_pair_exists(enum clg_loss loss, enum clg_act act);
 
-/* How many slabs of moments an optimiser keeps: sgd 0, momentum 1 (v), adam 2 (m, v). */
+/* How many slabs of moments an optimiser keeps (rmsprop: v, and buf where it has momentum). */
 int clg_opt_slots(enum clg_opt opt);
 extern const char *const clg_opt_slot_names[CLG_OPTS][2];
 
@@ -43,10 +87,10 @@ struct clg_rows {
     enum clg_target target;
 };
 
-/* Scalars of one optimiser step (t from 1). */
+/* Scalars of one optimiser step (t from 1).  lr is already that of the schedule. */
 struct clg_update {
     enum clg_opt opt;
-    double lr, l2, momentum, beta1, beta2, eps;
+    double lr, l2, momentum, beta1, beta2, rho, eps, weight_decay;
     uint64_t t;
 };
 
@@ -64,27 +108,36 @@ struct clg_ops {
                           uint32_t epoch);
 
     /* x (B,I), t (B or (B,O)): rows perm[start..start+B) of data, scaled.  perm NULL: the rows
-     * start..start+B themselves. */
+     * start..start+B themselves.  t NULL: x alone. */
     clg_status (*gather)(clg_device *device, struct clg_buf *x, struct clg_buf *t,
                          const struct clg_rows *data, const struct clg_buf *perm, size_t start,
                          int B);
 
     /* y = f(x W^T + b); act is never softmax (a layer with softmax is run with identity, then
-     * output_fwd or loss_fwd).  Overwrites y. */
-    clg_status (*dense_fwd)(clg_device *device, struct clg_buf *y, const struct clg_buf *x,
-                            const struct clg_buf *W, const struct clg_buf *b, int B, int I, int O,
-                            enum clg_act act);
+     * output_fwd or loss_fwd).  W (O*pieces,I), b (O*pieces).  Overwrites y (B,O) and, where
+     * clg_act_keeps_z, z (B,O*pieces); z is NULL otherwise. */
+    clg_status (*dense_fwd)(clg_device *device, struct clg_buf *y, struct clg_buf *z,
+                            const struct clg_buf *x, const struct clg_buf *W,
+                            const struct clg_buf *b, int B, int I, int O,
+                            const struct clg_activation *act);
 
-    /* y = f(z) of the output layer, softmax included; y may be z. */
+    /* y (B,O) = f(z) of the output layer, softmax included; y may be z unless act is maxout. */
     clg_status (*output_fwd)(clg_device *device, struct clg_buf *y, const struct clg_buf *z, int B,
-                             int O, enum clg_act act);
+                             int O, const struct clg_activation *act);
 
-    /* From z of the output layer: y = f(z), row_loss (B) = each example's loss (summed over its
-     * outputs), dz = scale * d row_loss / d z.  Formulas: docs/formulas.md.  Overwrites all three. */
+    /* y = dropout of x (B,N) (struct clg_dropout); y may be x. */
+    clg_status (*dropout_fwd)(clg_device *device, struct clg_buf *y, const struct clg_buf *x, int B,
+                              int N, const struct clg_dropout *drop);
+
+    /* From z (B,O*pieces) of the output layer: y = f(z), row_loss (B) = each example's loss (summed
+     * over its outputs), dz (B,O*pieces) = scale * d row_loss / d z.  With class weights row_loss
+     * holds weighted losses, and under a mean (mean 1) dz is divided by the batch's weights instead
+     * of by B: scale is then 1.  Formulas: docs/formulas.md.  Overwrites all three. */
     clg_status (*loss_fwd)(clg_device *device, struct clg_buf *y, struct clg_buf *dz,
                            struct clg_buf *row_loss, const struct clg_buf *z,
-                           const struct clg_buf *t, int B, int O, enum clg_loss loss,
-                           enum clg_act act, enum clg_target target, double scale);
+                           const struct clg_buf *t, int B, int O,
+                           const struct clg_loss_spec *loss, const struct clg_activation *act,
+                           enum clg_target target, double scale, int mean);
 
     /* Adds the sum of row_loss (B) to stats, and, for class targets, the number of rows whose
      * largest output (first of equals; O = 1: y >= 0.5) is the target to hits. */
@@ -96,15 +149,31 @@ struct clg_ops {
     clg_status (*penalty)(clg_device *device, struct clg_buf *stats, struct clg_buf *scratch,
                           const struct clg_buf *params, size_t n, double factor);
 
-    /* dx (B,I) = (dz W) * f'(y) with y (B,I) the output of the layer in front and act its
-     * activation.  Overwrites dx. */
-    clg_status (*delta_bwd)(clg_device *device, struct clg_buf *dx, const struct clg_buf *dz,
-                            const struct clg_buf *W, const struct clg_buf *y, int B, int I, int O,
-                            enum clg_act act);
+    /* dx (B,I*pieces) = (dz W * dropout mask) * f' of the layer in front, whose output is y (B,I), before
+     * dropout, whose z is kept where clg_act_keeps_z (else NULL), and whose activation is act.  dz
+     * (B,O) and W (O,I) are of the layer behind, O its columns of z.  drop NULL: no dropout between
+     * the two.  dy (B,I) is scratch, used where pieces is above 1.  Overwrites dx and dy. */
+    clg_status (*delta_bwd)(clg_device *device, struct clg_buf *dx, struct clg_buf *dy,
+                            const struct clg_buf *dz, const struct clg_buf *W,
+                            const struct clg_buf *y, const struct clg_buf *z, int B, int I, int O,
+                            const struct clg_activation *act, const struct clg_dropout *drop);
 
     /* dW (O,I) = dz^T x, db (O) = sum over rows of dz.  Overwrites both. */
     clg_status (*grad)(clg_device *device, struct clg_buf *dW, struct clg_buf *db,
                        const struct clg_buf *dz, const struct clg_buf *x, int B, int I, int O);
+
+    /* out[at] = the sum of squares of x (n); out is CLG_REAL. */
+    clg_status (*square_sum)(clg_device *device, struct clg_buf *out, struct clg_buf *scratch,
+                             const struct clg_buf *x, size_t n, size_t at);
+
+    /* grads (n) *= min(1, limit / (sqrt(norm2[at]) + 1e-6)): PyTorch's clip_grad_norm_, with the squared norm
+     * that square_sum left. */
+    clg_status (*clip)(clg_device *device, struct clg_buf *grads, const struct clg_buf *norm2,
+                       size_t n, size_t at, double limit);
+
+    /* alive[j] (I32 (O)) = 1 where any y[b][j] > 0, b < B; others stay as they are. */
+    clg_status (*mark_alive)(clg_device *device, struct clg_buf *alive, const struct clg_buf *y,
+                             int B, int O);
 
     /* One step on n parameters at once; L2 acts on the first n_weights of them.  slot0, slot1 are
      * the moments the optimiser keeps, NULL where it has none. */

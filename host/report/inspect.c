@@ -1,5 +1,6 @@
-/* What a file holds: clgrad's models, plain safetensors, and data (IDX, .npy, .csv, a data set's
- * name).  A file is described only after it has been read with all the checks of its reader. */
+/* What a file holds: clgrad's models, plain safetensors, and data (IDX, .npy, .csv, libsvm, a data
+ * set's name).  A file is described only after it has been read with all the checks of its reader.
+ */
 #define _GNU_SOURCE
 #include "core/config.h"
 #include "core/memory.h"
@@ -16,7 +17,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum kind { MODEL, NPY, CSV, IDX, SPEC };
+enum kind { MODEL, NPY, CSV, LIBSVM, IDX, SPEC };
 
 static clg_status no_memory(void)
 {
@@ -39,12 +40,20 @@ static int add_layers(json_t *object, const struct clg_net *net)
         json_t *row = json_object();
         failed |= clg_report_set(row, "inputs", json_integer(layer->in));
         failed |= clg_report_set(row, "outputs", json_integer(layer->out));
-        failed |= clg_report_set(row, "activation", json_string(clg_act_names[layer->act]));
-        failed |= clg_report_set(row, "weights", integer((size_t)layer->in * (size_t)layer->out));
-        failed |= clg_report_set(row, "biases", json_integer(layer->out));
+        failed |= clg_report_set(row, "activation", json_string(layer->act_text));
+        if (layer->act.pieces > 1)
+            failed |= clg_report_set(row, "pieces", json_integer(layer->act.pieces));
+        failed |= clg_report_set(row, "weights", integer((size_t)layer->in * (size_t)layer->rows));
+        failed |= clg_report_set(row, "biases", json_integer(layer->rows));
+        if (layer->dropout > 0)
+            failed |= clg_report_set(row, "dropout", json_real(layer->dropout));
+        if (layer->frozen)
+            failed |= clg_report_set(row, "frozen", json_true());
         failed |= json_array_append_new(rows, row);
     }
     failed |= clg_report_set(object, "layers", rows);
+    if (net->dropout_input > 0)
+        failed |= clg_report_set(object, "dropout_input", json_real(net->dropout_input));
     failed |= clg_report_set(object, "parameters", integer(net->count));
     failed |= clg_report_set(object, "weights", integer(net->weights));
     return failed | clg_report_set(object, "biases", integer(net->count - net->weights));
@@ -181,8 +190,10 @@ static int add_targets(json_t *object, const struct clg_dataset *data)
 
 static clg_status describe_data(json_t *object, const struct clg_dataset *data, const char *kind)
 {
-    static const char *const stored[] = {
-        [CLG_BYTES] = "bytes", [CLG_FLOATS] = "float32", [CLG_DOUBLES] = "float64"};
+    static const char *const stored[] = {[CLG_BYTES] = "bytes",
+                                         [CLG_FLOATS] = "float32",
+                                         [CLG_DOUBLES] = "float64",
+                                         [CLG_SPARSE] = "sparse"};
     struct extent extent;
     char image[32];
     CLG_TRY(measure(&extent, data));
@@ -206,17 +217,21 @@ static clg_status describe_data(json_t *object, const struct clg_dataset *data, 
 static clg_status inspect_data(json_t *object, const char *path, enum kind kind)
 {
     static const char *const names[] = {
-        [NPY] = "npy", [CSV] = "csv", [IDX] = "idx", [SPEC] = "data set"};
+        [NPY] = "npy", [CSV] = "csv", [LIBSVM] = "libsvm", [IDX] = "idx", [SPEC] = "data set"};
     clg_config *config = NULL;
     clg_dataset *data = NULL;
     clg_status status;
     CLG_TRY_DONE(clg_config_create(&config));
+    CLG_TRY_DONE(clg_config_set(config, "missing", "mean")); /* missing cells are counted */
     switch (kind) {
     case NPY:
         status = clg_load_npy(&data, path);
         break;
     case CSV:
         status = clg_load_csv(&data, path, config);
+        break;
+    case LIBSVM:
+        status = clg_load_libsvm(&data, path, config);
         break;
     case IDX:
         status = clg_load_idx(&data, path);
@@ -254,6 +269,8 @@ static clg_status find_kind(enum kind *kind, const char *path)
         *kind = MODEL;
     else if (memcmp(head, "\x93NUMPY", 6) == 0 || (packed && clg_ends_in_gz(path, ".npy")))
         *kind = NPY;
+    else if (clg_ends_in_gz(path, ".svm") || clg_ends_in_gz(path, ".libsvm"))
+        *kind = LIBSVM;
     else if (text || clg_ends_in_gz(path, ".csv"))
         *kind = CSV;
     else if (head[0] == 0 && head[1] == 0)

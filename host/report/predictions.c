@@ -1,16 +1,21 @@
 /* Predictions as a file: .npy for programs (class numbers as int32, values and probabilities as
- * float32), CSV for people (a header, class names quoted as in RFC 4180). */
+ * float32), CSV for people (a header, class names quoted as in RFC 4180), .png where the outputs are
+ * pictures of the inputs' size. */
 #define _GNU_SOURCE
 #include "net/net.h"
 
 #include "core/file.h"
 #include "core/memory.h"
 #include "core/text.h"
+#include "report/picture.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+enum { MOST_TILES = 100 }; /* examples in a picture */
 
 static clg_status write_npy(const char *path, const clg_net *net, const float *y, size_t rows,
                             int as_classes)
@@ -25,6 +30,37 @@ static clg_status write_npy(const char *path, const clg_net *net, const float *y
     clg_status status = clg_npy_write(path, "<i4", classes, rows, 0);
     free(classes);
     return status;
+}
+
+/* An example's outputs: what the network takes for byte 0 is black, for 255 white. */
+struct outputs {
+    const float *y;
+    const struct clg_net *net;
+};
+
+static void grey_outputs(unsigned char *grey, const void *user, size_t tile, size_t count)
+{
+    const struct outputs *outputs = user;
+    const struct clg_normalise *n = &outputs->net->normalise;
+    for (size_t i = 0; i < count; i++) {
+        double scale = n->scale[i] != 0 ? n->scale[i] : 1;
+        double byte = ((double)outputs->y[tile * count + i] - n->shift[i]) / scale;
+        grey[i] = (unsigned char)lround(fmax(0, fmin(255, byte)));
+    }
+}
+
+static clg_status write_png(const char *path, const clg_net *net, const float *y, size_t rows)
+{
+    struct outputs outputs = {y, net};
+    struct clg_picture picture = {.tiles = rows < MOST_TILES ? rows : MOST_TILES,
+                                  .grey = grey_outputs,
+                                  .user = &outputs};
+    if (clg_net_inputs(net) != clg_net_outputs(net))
+        return clg_fail(CLG_EUSAGE,
+                        "%s: %d outputs for %d inputs are no picture of them: .npy or .csv", path,
+                        clg_net_outputs(net), clg_net_inputs(net));
+    clg_picture_shape(&picture, net);
+    return clg_picture_write(path, &picture);
 }
 
 /* A CSV field: quoted where it holds a comma, a quote or a line end. */
@@ -94,8 +130,10 @@ clg_status clg_predict_write(const char *path, const clg_net *net, const float *
     int as_classes = net->classes > 0 && !proba;
     if (clg_ends_in(path, ".npy"))
         return write_npy(path, net, y, rows, as_classes);
+    if (clg_ends_in(path, ".png"))
+        return write_png(path, net, y, rows);
     if (strcmp(path, "-") != 0 && !clg_ends_in(path, ".csv"))
-        return clg_fail(CLG_EUSAGE, "%s: predictions are written as .npy or .csv, or to -", path);
+        return clg_fail(CLG_EUSAGE, "%s: predictions are written as .npy, .csv or .png, or to -", path);
     CLG_TRY(csv_text(&text, &size, net, y, rows, as_classes));
     clg_status status = strcmp(path, "-") == 0
                             ? clg_write_all(STDOUT_FILENO, "standard output", text, size)

@@ -20,10 +20,11 @@ int clg_evaluation_batch(size_t rows)
 static clg_status forward_rows(struct clg_engine *engine, const struct clg_resident *data,
                                size_t start, int B, int with_loss)
 {
-    CLG_TRY(engine->ops->gather(engine->device, &engine->x, &engine->t, &data->rows, NULL, start,
-                                B));
-    CLG_TRY(clg_engine_fwd(engine, B));
-    return with_loss ? clg_engine_loss(engine, B) : clg_engine_output(engine, B);
+    CLG_TRY(engine->ops->gather(engine->device, &engine->x,
+                                engine->net->target_input ? NULL : &engine->t, &data->rows, NULL,
+                                start, B));
+    CLG_TRY(clg_engine_fwd(engine, B, 0));
+    return with_loss ? clg_engine_loss(engine, B, NULL) : clg_engine_output(engine, B);
 }
 
 static int batch_at(size_t start, size_t rows, int most)
@@ -224,6 +225,28 @@ static void score_values(clg_evaluation *out, const double *y, const double *tru
     out->r2 = spread > 0 ? 1 - square / spread : (double)NAN;
 }
 
+/* The inputs as the network sees them: what an autoencoder is to give back. */
+static clg_status normalised_inputs(double *out, const struct clg_rows *rows, size_t count)
+{
+    size_t features = (size_t)rows->features;
+    unsigned char *bytes = NULL;
+    double *scale = NULL;
+    clg_status status;
+    if (rows->x.elem != CLG_U8)
+        return clg_real_download(&rows->x, out, 0, count);
+    CLG_TRY_DONE(clg_alloc(&bytes, count, 1, "inputs"));
+    CLG_TRY_DONE(clg_alloc(&scale, 2 * features, sizeof *scale, "inputs"));
+    CLG_TRY_DONE(clg_buf_download(&rows->x, bytes, 0, count));
+    CLG_TRY_DONE(clg_real_download(&rows->scale, scale, 0, features));
+    CLG_TRY_DONE(clg_real_download(&rows->shift, scale + features, 0, features));
+    for (size_t i = 0; i < count; i++)
+        out[i] = bytes[i] * scale[i % features] + scale[features + i % features];
+done:
+    free(bytes);
+    free(scale);
+    return status;
+}
+
 /* The targets as the device got them, so that classes carry the network's numbers. */
 static clg_status score(clg_evaluation *out, const struct session *session, const double *y)
 {
@@ -238,7 +261,8 @@ static clg_status score(clg_evaluation *out, const struct session *session, cons
     } else {
         size_t count = rows->rows * (size_t)rows->outputs;
         CLG_TRY_DONE(clg_alloc(&values, count, sizeof *values, "targets"));
-        CLG_TRY_DONE(clg_real_download(&rows->t, values, 0, count));
+        CLG_TRY_DONE(session->net->target_input ? normalised_inputs(values, rows, count)
+                                                : clg_real_download(&rows->t, values, 0, count));
         score_values(out, y, values, count);
     }
 done:
@@ -256,7 +280,7 @@ clg_status clg_evaluate(clg_evaluation *out, const clg_net *net, clg_device *dev
     memset(out, 0, sizeof *out);
     out->examples = data->rows;
     out->accuracy = out->mae = out->rmse = out->r2 = out->auc = (double)NAN;
-    if (!data->labels && !data->values)
+    if (!data->labels && !data->values && !net->target_input)
         return clg_fail(CLG_EDATA, "%s: has no targets to evaluate against; give --data X,Y",
                         data->source);
     if (!clg_size_mul(&count, data->rows, (size_t)clg_net_outputs(net)))

@@ -1,6 +1,9 @@
 /* The training loop, the only one there is: epochs of enqueued steps, figures and saves by the
  * clock, and nothing read from the device inside an epoch unless the caller wants progress or a
  * save is due. */
+#include "train/figures.h"
+#include "train/schedule.h"
+#include "train/teacher.h"
 #include "train/train.h"
 
 #include "core/memory.h"
@@ -22,6 +25,9 @@ struct loop {
     struct clg_engine *engine;
     struct clg_resident data, val;
     int has_val;
+    struct clg_teacher teacher;
+    struct clg_schedule schedule;
+    struct clg_figures figures; /* planned where there is a run */
     struct clg_run *run;
     struct clg_train_hooks hooks;
     struct clg_throttle throttle;
@@ -32,13 +38,14 @@ struct loop {
     uint64_t log_every;            /* steps; 0: epochs only */
     double save_seconds;           /* one of the two is 0 */
     uint64_t save_steps;
+    int patience;                  /* epochs; 0: none */
 
     double started, last_save, last_progress, epoch_started;
     struct clg_progress progress;
     size_t epoch_rows;             /* examples done in this epoch */
     double best_loss;
     int stored;                    /* every program's binary is in the cache */
-    int best_epoch, best_saved;
+    int best_epoch, best_saved, stopped_early;
     uint64_t best_step;
 };
 
@@ -70,6 +77,8 @@ static clg_status read_settings(struct loop *loop)
                             (unsigned long long)loop->steps, INT_MAX);
         loop->epochs = (int)epochs;
     }
+    if (clg_config_is_set(config, "patience"))
+        loop->patience = (int)clg_config_integer(config, "patience");
     if (clg_config_is_set(run, "log-every"))
         loop->log_every = (uint64_t)clg_config_integer(run, "log-every");
     double period = 0;
@@ -78,13 +87,15 @@ static clg_status read_settings(struct loop *loop)
         loop->save_seconds = period;
     else
         loop->save_steps = (uint64_t)period;
-    return CLG_OK;
+    return clg_schedule_begin(&loop->schedule, config, loop->epochs);
 }
 
 static void loop_end(struct loop *loop)
 {
     clg_throttle_end(&loop->throttle);
+    clg_teacher_clear(&loop->teacher);
     clg_engine_destroy(loop->engine);
+    clg_figures_release(&loop->figures);
     clg_resident_release(&loop->data);
     clg_resident_release(&loop->val);
 }
@@ -102,8 +113,12 @@ static clg_status make_resident(struct loop *loop, const clg_dataset *data, cons
             room = clg_evaluation_batch(val->rows);
     }
     CLG_TRY(clg_engine_plan(&loop->engine, &plan, loop->net, room, 1));
+    CLG_TRY(clg_teacher_plan(&loop->teacher, &plan, room));
+    if (loop->run)
+        CLG_TRY(clg_figures_plan(&loop->figures, &plan, loop->net));
     CLG_TRY(clg_plan_commit(&plan));
     CLG_TRY(clg_engine_attach(loop->engine));
+    CLG_TRY(clg_teacher_attach(&loop->teacher, &loop->engine->x));
     CLG_TRY(clg_engine_push(loop->engine));
     CLG_TRY(clg_resident_upload(&loop->data, data, loop->net));
     return val ? clg_resident_upload(&loop->val, val, loop->net) : CLG_OK;
@@ -243,15 +258,20 @@ static clg_status between_steps(struct loop *loop)
 static clg_status one_step(struct loop *loop, uint64_t index)
 {
     struct clg_engine *engine = loop->engine;
+    const struct clg_buf *teacher_z;
     size_t start = (size_t)index * (size_t)loop->batch, left = loop->rows - start;
     int B = left < (size_t)loop->batch ? (int)left : loop->batch;
-    CLG_TRY(engine->ops->gather(loop->device, &engine->x, &engine->t, &loop->data.rows,
+    CLG_TRY(engine->ops->gather(loop->device, &engine->x,
+                                loop->net->target_input ? NULL : &engine->t, &loop->data.rows,
                                 loop->shuffle ? &loop->data.perm : NULL, start, B));
-    CLG_TRY(clg_engine_fwd(engine, B));
-    CLG_TRY(clg_engine_loss(engine, B));
+    CLG_TRY(clg_teacher_fwd(&loop->teacher, &teacher_z, B));
+    CLG_TRY(clg_engine_fwd(engine, B, 1));
+    CLG_TRY(clg_engine_loss(engine, B, teacher_z));
     CLG_TRY(clg_engine_score(engine, B));
     CLG_TRY(clg_engine_bwd(engine, B));
-    CLG_TRY(clg_engine_step(engine));
+    loop->progress.lr =
+        clg_schedule_rate(&loop->schedule, loop->progress.epoch, loop->net->step);
+    CLG_TRY(clg_engine_step(engine, loop->progress.lr));
     loop->epoch_rows += (size_t)B;
     loop->progress.epoch_step = index + 1;
     if (loop->net->step >= 2 && !loop->stored) /* every kernel has run: binaries are complete */
@@ -270,11 +290,16 @@ static clg_status validate(struct loop *loop)
     return CLG_OK;
 }
 
-/* Keeps the parameters on the device where this epoch's validation (else training) loss is the
- * lowest so far. */
+/* The loss by which epochs are compared: validation where there is one. */
+static double judged_loss(const struct loop *loop)
+{
+    return loop->has_val ? loop->progress.val_loss : loop->progress.loss;
+}
+
+/* Keeps the parameters on the device where this epoch's loss is the lowest so far. */
 static clg_status keep_best(struct loop *loop)
 {
-    double loss = loop->has_val ? loop->progress.val_loss : loop->progress.loss;
+    double loss = judged_loss(loop);
     if (!(loss < loop->best_loss))
         return CLG_OK;
     CLG_TRY(clg_buf_copy(&loop->engine->best, &loop->engine->params, loop->engine->count));
@@ -286,6 +311,19 @@ static clg_status keep_best(struct loop *loop)
     return CLG_OK;
 }
 
+/* The layers' figures, where a run records them. */
+static clg_status take_figures(struct loop *loop)
+{
+    if (!loop->run)
+        return CLG_OK;
+    CLG_TRY(clg_figures_take(&loop->figures, loop->engine, &loop->data));
+    loop->progress.layers = loop->figures.layers;
+    loop->progress.weight_norm = loop->figures.weight_norm;
+    loop->progress.gradient_norm = loop->figures.gradient_norm;
+    loop->progress.dead = loop->figures.dead;
+    return CLG_OK;
+}
+
 static clg_status end_epoch(struct loop *loop)
 {
     CLG_TRY(read_figures(loop));
@@ -294,9 +332,13 @@ static clg_status end_epoch(struct loop *loop)
     loop->progress.step = loop->net->step;
     loop->progress.seconds = clg_clock() - loop->started;
     CLG_TRY(keep_best(loop));
+    CLG_TRY(take_figures(loop));
+    clg_schedule_epoch_end(&loop->schedule, judged_loss(loop));
     if (loop->run)
         CLG_TRY(clg_run_log(loop->run, &loop->progress));
     report(loop, 1);
+    loop->progress.layers = 0;
+    loop->progress.weight_norm = loop->progress.gradient_norm = loop->progress.dead = NULL;
     return CLG_OK;
 }
 
@@ -325,11 +367,30 @@ static clg_status one_epoch(struct loop *loop, int epoch)
     return end_epoch(loop);
 }
 
+/* Whether the loss has not fallen for as many epochs as the patience allows. */
+static int out_of_patience(const struct loop *loop)
+{
+    return loop->patience && loop->net->epoch - loop->best_epoch >= loop->patience;
+}
+
+/* After an early stop the network is the best epoch's; the run's last.safetensors stays the last's. */
+static clg_status take_best(struct loop *loop)
+{
+    if (!loop->patience || !loop->engine->best_kept)
+        return CLG_OK;
+    return clg_engine_read_slab(loop->engine, loop->net->params, &loop->engine->best);
+}
+
 static clg_status run_epochs(struct loop *loop)
 {
     clg_status status = CLG_OK;
-    for (int epoch = 1; epoch <= loop->epochs && status == CLG_OK; epoch++)
+    for (int epoch = 1; epoch <= loop->epochs && status == CLG_OK; epoch++) {
         status = one_epoch(loop, epoch);
+        if (status == CLG_OK && epoch < loop->epochs && out_of_patience(loop)) {
+            loop->stopped_early = 1;
+            break;
+        }
+    }
     if (status != CLG_OK && status != CLG_ECANCELLED)
         return status;
     CLG_TRY(save(loop));
@@ -343,7 +404,7 @@ static clg_status run_epochs(struct loop *loop)
         say(loop, "best epoch %d: %s loss %s%s", loop->best_epoch,
             loop->has_val ? "validation" : "training", clg_print_number(loop->best_loss, 6).text,
             loop->run ? ", kept in best.safetensors" : "");
-    return CLG_OK;
+    return take_best(loop);
 }
 
 /* The routes in use, for config.ini and the caller. */
@@ -374,7 +435,7 @@ static clg_status begin_anew(struct loop *loop)
 
 static clg_status check_training_data(const clg_net *net, const clg_dataset *data)
 {
-    if (data->labels || data->values)
+    if (data->labels || data->values || net->target_input)
         return CLG_OK;
     return clg_fail(CLG_EDATA, "%s: has no targets to train %s on; give X,Y", data->source,
                     clg_net_text(net));
@@ -386,6 +447,7 @@ static clg_status begin(struct loop *loop, const clg_dataset *data, const clg_da
     if (val)
         CLG_TRY(check_training_data(loop->net, val));
     CLG_TRY(read_settings(loop));
+    CLG_TRY(clg_teacher_load(&loop->teacher, loop->net));
     loop->progress = (struct clg_progress){.epochs = loop->epochs,
                                            .steps = loop->steps,
                                            .epoch_steps = loop->epoch_steps,
@@ -427,7 +489,9 @@ clg_status clg_train(clg_train_result *result, clg_net *net, clg_device *device,
                                      .accuracy = loop.progress.accuracy,
                                      .val_loss = loop.progress.val_loss,
                                      .val_accuracy = loop.progress.val_accuracy,
-                                     .seconds = clg_clock() - loop.started};
+                                     .seconds = clg_clock() - loop.started,
+                                     .best_epoch = loop.best_epoch,
+                                     .stopped_early = loop.stopped_early};
     loop_end(&loop);
     return status;
 }

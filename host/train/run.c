@@ -115,6 +115,16 @@ static void put_real(json_t *line, const char *key, double value)
         json_object_set_new(line, key, json_real(value));
 }
 
+/* One figure a layer; null where a layer has none. */
+static void put_layers(json_t *line, const char *key, const double *values, int layers)
+{
+    json_t *list = values ? json_array() : NULL;
+    for (int l = 0; list && l < layers; l++)
+        json_array_append_new(list, isfinite(values[l]) ? json_real(values[l]) : json_null());
+    if (list)
+        json_object_set_new(line, key, list);
+}
+
 clg_status clg_run_log(struct clg_run *run, const clg_progress *progress)
 {
     if (run->metrics < 0)
@@ -127,6 +137,10 @@ clg_status clg_run_log(struct clg_run *run, const clg_progress *progress)
     put_real(line, "accuracy", progress->accuracy);
     put_real(line, "val_loss", progress->val_loss);
     put_real(line, "val_accuracy", progress->val_accuracy);
+    put_real(line, "lr", progress->lr);
+    put_layers(line, "weight_norm", progress->weight_norm, progress->layers);
+    put_layers(line, "gradient_norm", progress->gradient_norm, progress->layers);
+    put_layers(line, "dead_relu", progress->dead, progress->layers);
     put_real(line, "samples_per_s", progress->samples_per_s);
     put_real(line, "seconds", progress->seconds);
     char *text = json_dumps(line, JSON_REAL_PRECISION(9));

@@ -25,7 +25,7 @@ struct clg_guarded {
     size_t front, count;
 };
 
-enum { CLG_MOST_GUARDED = 10, CLG_MOST_DRAWN = 16 };
+enum { CLG_MOST_GUARDED = 12, CLG_MOST_DRAWN = 16 };
 
 struct clg_bench {
     clg_device *device;

@@ -2,9 +2,8 @@
  * Nothing here compares: tally.c does. */
 #include "verify/bounds.h"
 
+#include "core/rng.h"
 #include "verify/rounding.h"
-
-#include <math.h>
 
 struct clg_limits clg_limits_of(const clg_device *device)
 {
@@ -30,65 +29,70 @@ void clg_bound_gather(double *bound, const double *raw, const double *scale, con
             bound[at] = clg_rounded_sum(2, fabs(raw[at] * scale[i]) + fabs(shift[i]));
 }
 
-/* What is left of the error bz of z behind an activation, and the activation's own. */
-static double act_bound(const struct clg_limits *limits, enum clg_act act, double z, double bz)
-{
-    double nearest = fabs(z) > bz ? fabs(z) - bz : 0.0; /* where the slope is steepest */
-    double e, moved;
-    if (isinf(bz))
-        return bz;
-    switch (act) {
-    case CLG_RELU:
-        return z + bz > 0 ? fmin(bz, z + bz) + limits->flush : 0.0;
-    case CLG_SIGMOID:
-        e = exp(-nearest);
-        moved = e / ((1 + e) * (1 + e)) * bz;
-        /* exp(-z) beyond FLT_MAX gives 0, less than FLT_MIN away */
-        return moved + CLG_SIGMOID_ULP * FLT_EPSILON * (1 / (1 + exp(-z)) + moved) + FLT_MIN;
-    case CLG_TANH:
-        e = 1 / cosh(nearest);
-        moved = e * e * bz;
-        return moved + CLG_TANH_ULP * FLT_EPSILON * (fabs(tanh(z)) + moved) + limits->tiny;
-    case CLG_IDENTITY:
-    case CLG_SOFTMAX: /* never element by element */
-    case CLG_ACTS:
-        break;
-    }
-    return bz;
-}
-
 void clg_bound_dense_fwd(double *bound, const struct clg_limits *limits, const double *x,
-                         const double *W, const double *b, int B, int I, int O, enum clg_act act)
+                         const double *W, const double *b, int B, int I, int O,
+                         const struct clg_activation *act)
 {
     for (int r = 0; r < B; r++) {
         for (int j = 0; j < O; j++) {
             const double *xr = x + (size_t)r * (size_t)I, *w = W + (size_t)j * (size_t)I;
-            double z = b[j], size = fabs(b[j]);
+            double size = fabs(b[j]);
+            struct clg_near z = {b[j], 0.0};
             for (int i = 0; i < I; i++) {
-                z += xr[i] * w[i];
+                z.at += xr[i] * w[i];
                 size += fabs(xr[i] * w[i]);
             }
-            bound[(size_t)r * (size_t)O + (size_t)j] =
-                act_bound(limits, act, z, clg_bound_of_sum((size_t)I + 1, size, z));
+            z.by = clg_bound_of_sum((size_t)I + 1, size, z.at);
+            bound[(size_t)r * (size_t)O + (size_t)j] = clg_act_near(limits, act, z).by;
         }
     }
 }
 
-void clg_bound_output_fwd(double *bound, const struct clg_limits *limits, const double *z, int B,
-                          int O, enum clg_act act)
+/* One row of O units; all are copies where act is maxout. */
+static void output_bound(double *bound, const struct clg_limits *limits, const double *z, int O,
+                         const struct clg_activation *act)
 {
-    for (int r = 0; r < B; r++) {
-        const double *zr = z + (size_t)r * (size_t)O;
-        double *br = bound + (size_t)r * (size_t)O;
-        if (act == CLG_SOFTMAX) {
-            struct clg_softmax whole = clg_softmax_begin(limits, zr, O);
-            for (int j = 0; j < O; j++)
-                clg_softmax_at(&whole, zr[j], &br[j]);
-        } else {
-            for (int j = 0; j < O; j++)
-                br[j] = act_bound(limits, act, zr[j], 0.0);
-        }
+    struct clg_softmax whole;
+    if (act->kind == CLG_SOFTMAX)
+        whole = clg_softmax_begin(limits, z, O, 1.0);
+    for (int j = 0; j < O; j++) {
+        if (act->kind == CLG_SOFTMAX)
+            bound[j] = clg_softmax_at(&whole, z[j]).by;
+        else if (act->kind == CLG_MAXOUT)
+            bound[j] = limits->flush;
+        else
+            bound[j] = clg_act_near(limits, act, (struct clg_near){z[j], 0.0}).by;
     }
+}
+
+void clg_bound_output_fwd(double *bound, const struct clg_limits *limits, const double *z, int B,
+                          int O, const struct clg_activation *act)
+{
+    size_t columns = (size_t)O * (size_t)act->pieces;
+    for (int r = 0; r < B; r++)
+        output_bound(bound + (size_t)r * (size_t)O, limits, z + (size_t)r * columns, O, act);
+}
+
+/* What a kept unit loses when it is divided by 1 - p, or multiplied by the reciprocal. */
+#define KEPT_ERROR (CLG_DIVIDE_ULP * FLT_EPSILON + CLG_ROUND)
+
+void clg_dropout_mask(double *mask, size_t count, const struct clg_dropout *drop)
+{
+    const uint32_t threshold = (uint32_t)(drop->p * 4294967296.0);
+    uint32_t word[4];
+    for (size_t i = 0; i < count; i++) {
+        if (i % 4 == 0)
+            clg_philox(word, drop->seed, CLG_STREAM_DROPOUT + (drop->layer << 8), drop->step,
+                       i / 4);
+        mask[i] = word[i % 4] >= threshold ? 1 / (1 - drop->p) : 0.0;
+    }
+}
+
+void clg_bound_dropout_fwd(double *bound, const struct clg_limits *limits, const double *x,
+                           const double *mask, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        bound[i] = mask[i] == 0.0 ? 0.0 : KEPT_ERROR * fabs(x[i] * mask[i]) + limits->tiny;
 }
 
 double clg_bound_sum(const double sum[2], double total, size_t n)
@@ -99,36 +103,66 @@ double clg_bound_sum(const double sum[2], double total, size_t n)
            FLT_EPSILON * (fabs(sum[1]) + FLT_EPSILON * (fabs(sum[0]) + total));
 }
 
-/* |dx| = |g f'| gives |g| back where f' is not 0; where it is, the result is 0 exactly. */
-static double delta_bound(const struct clg_limits *limits, enum clg_act act, double dx, double y,
-                          int O, double size)
+/* Of one unit of the layer in front. */
+struct unit {
+    double mask;           /* of the dropout between the layers, 1 where there is none */
+    struct clg_near slope; /* f' of the layer in front */
+    double size;           /* sum of |dz w| */
+    double dx;             /* the reference's result */
+    int is_plain;          /* dx is the sum itself */
+};
+
+/* |dx| = |g mask f'| gives |g| back where f' is not 0; where it is, the result is 0 exactly. */
+static double delta_bound(const struct clg_limits *limits, const struct unit *unit, int O)
 {
-    double slope_bound, slope = clg_slope(act, y, 0.0, &slope_bound);
-    if (slope == 0.0 && size <= FLT_MAX)
+    double factor = unit->mask * unit->slope.at, slope = fabs(unit->slope.at);
+    int is_zero = unit->mask == 0.0 || (slope == 0.0 && unit->slope.by == 0.0);
+    if (is_zero && unit->size <= FLT_MAX)
         return 0.0;
-    double sum_bound = clg_bound_of_sum((size_t)O, size, slope != 0.0 ? dx / slope : 0.0);
-    if (act == CLG_IDENTITY || isinf(sum_bound))
-        return sum_bound;
-    return fabs(slope) * sum_bound + (fabs(dx / slope) + sum_bound) * slope_bound +
-           CLG_ROUND * fabs(dx) + limits->tiny;
+    double g = factor != 0.0 ? unit->dx / factor : 0.0;
+    double by = clg_bound_of_sum((size_t)O, unit->size, g);
+    if (unit->is_plain || isinf(by))
+        return by;
+    g = factor != 0.0 ? fabs(g) : unit->size;
+    if (unit->mask != 1.0) {
+        g *= unit->mask;
+        by = by * unit->mask + KEPT_ERROR * (g + by * unit->mask) + limits->tiny;
+    }
+    return slope * by + (g + by) * unit->slope.by + CLG_ROUND * fabs(unit->dx) + limits->tiny;
 }
 
-void clg_bound_delta_bwd(double *bound, const struct clg_limits *limits, const double *dx,
-                         const double *dz, const double *W, const double *y, int B, int I, int O,
-                         enum clg_act act)
+/* Row r: size (I) holds the sums of |dz w|. */
+static void delta_row(double *bound, const struct clg_limits *limits, const double *size,
+                      const struct clg_delta_case *c, size_t r)
 {
-    for (int r = 0; r < B; r++) {
-        size_t at = (size_t)r * (size_t)I;
-        for (int i = 0; i < I; i++)
-            bound[at + (size_t)i] = 0.0;
-        for (int j = 0; j < O; j++) { /* first the sums of |dz w| */
-            double factor = fabs(dz[(size_t)r * (size_t)O + (size_t)j]);
-            const double *w = W + (size_t)j * (size_t)I;
-            for (int i = 0; i < I; i++)
-                bound[at + (size_t)i] += factor * fabs(w[i]);
+    const size_t I = (size_t)c->I, K = (size_t)c->act->pieces;
+    const double *z = c->z ? c->z + r * I * K : NULL, *dx = c->dx + r * I * K;
+    for (size_t i = 0; i < I; i++) {
+        struct clg_near y = {c->y[r * I + i], 0.0};
+        struct unit unit = {.mask = c->mask ? c->mask[r * I + i] : 1.0, .size = size[i]};
+        int best = K > 1 ? clg_largest_piece(z, (int)i, c->I, (int)K) : 0;
+        unit.slope = clg_slope_near(limits, c->act, K == 1 && z ? z[i] : y.at, y);
+        unit.dx = dx[(size_t)best * I + i];
+        unit.is_plain = !c->mask && (c->act->kind == CLG_IDENTITY || K > 1);
+        for (size_t p = 0; p < K; p++)
+            bound[p * I + i] = 0.0;
+        bound[(size_t)best * I + i] = delta_bound(limits, &unit, c->O);
+    }
+}
+
+void clg_bound_delta_bwd(double *bound, double *size, const struct clg_limits *limits,
+                         const struct clg_delta_case *c)
+{
+    const size_t I = (size_t)c->I, O = (size_t)c->O;
+    for (size_t r = 0; r < (size_t)c->B; r++) {
+        for (size_t i = 0; i < I; i++)
+            size[i] = 0.0;
+        for (size_t j = 0; j < O; j++) {
+            double factor = fabs(c->dz[r * O + j]);
+            for (size_t i = 0; i < I; i++)
+                size[i] += factor * fabs(c->W[j * I + i]);
         }
-        for (int i = 0; i < I; i++, at++)
-            bound[at] = delta_bound(limits, act, dx[at], y[at], O, bound[at]);
+        delta_row(bound + r * I * (size_t)c->act->pieces, limits, size, c, r);
     }
 }
 

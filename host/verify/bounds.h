@@ -21,29 +21,68 @@ void clg_targets_spread(double *t, const double *labels, int B, int O);
 void clg_bound_gather(double *bound, const double *raw, const double *scale, const double *shift,
                       int B, int F);
 
+/* Of an activation that keeps no z; INFINITY where a step may go either way. */
 void clg_bound_dense_fwd(double *bound, const struct clg_limits *limits, const double *x,
-                         const double *W, const double *b, int B, int I, int O, enum clg_act act);
+                         const double *W, const double *b, int B, int I, int O,
+                         const struct clg_activation *act);
 
+/* z (B,O*pieces). */
 void clg_bound_output_fwd(double *bound, const struct clg_limits *limits, const double *z, int B,
-                          int O, enum clg_act act);
+                          int O, const struct clg_activation *act);
 
-/* The bounds of y (B,O), dz (B,O) and row_loss (B). */
+/* What each of count elements is multiplied by: 0 or 1 / (1 - p). */
+void clg_dropout_mask(double *mask, size_t count, const struct clg_dropout *drop);
+void clg_bound_dropout_fwd(double *bound, const struct clg_limits *limits, const double *x,
+                           const double *mask, size_t count);
+
+/* What a loss is computed from. */
+struct clg_loss_case {
+    const double *z;             /* (B,O*pieces) */
+    const double *t;             /* (B,O), classes one-hot */
+    const double *labels;        /* (B), NULL: value targets */
+    const double *class_weights; /* (O, or 2 where O is 1), NULL: none */
+    const double *teacher_z;     /* (B,O), NULL: none */
+    int B, O;
+    const struct clg_loss_spec *spec; /* of it the numbers alone */
+    const struct clg_activation *act;
+    double scale;
+    int mean;
+};
+
+/* The bounds of y (B,O), dz (B,O*pieces) and row_loss (B). */
 void clg_bound_loss_fwd(double *y_bound, double *dz_bound, double *row_bound,
-                        const struct clg_limits *limits, const double *z, const double *t, int B,
-                        int O, enum clg_loss loss, enum clg_act act, double scale);
+                        const struct clg_limits *limits, const struct clg_loss_case *c);
 
 /* A compensated sum and its compensation, to which the sum of n terms of the magnitude total is
  * added. */
 double clg_bound_sum(const double sum[2], double total, size_t n);
 
-/* dx (B,I) is the reference's result. */
-void clg_bound_delta_bwd(double *bound, const struct clg_limits *limits, const double *dx,
-                         const double *dz, const double *W, const double *y, int B, int I, int O,
-                         enum clg_act act);
+/* What a delta is computed from. */
+struct clg_delta_case {
+    const double *dx;   /* (B,I*pieces), the reference's result */
+    const double *dz;   /* (B,O) */
+    const double *W;    /* (O,I) */
+    const double *y;    /* (B,I) */
+    const double *z;    /* (B,I*pieces) where act keeps it, else NULL */
+    const double *mask; /* (B,I) of the dropout, NULL: none */
+    int B, I, O;
+    const struct clg_activation *act;
+};
+
+/* bound (B,I*pieces); size (I) is scratch. */
+void clg_bound_delta_bwd(double *bound, double *size, const struct clg_limits *limits,
+                         const struct clg_delta_case *c);
 
 /* dW (O,I) and db (O) are the reference's results. */
 void clg_bound_grad(double *dW_bound, double *db_bound, const double *dW, const double *db,
                     const double *dz, const double *x, int B, int I, int O);
+
+/* The sum of squares of n elements. */
+double clg_bound_square_sum(double total, size_t n);
+
+/* Of grads (n) cut to the norm limit where the squared norm is norm2. */
+void clg_bound_clip(double *bound, const struct clg_limits *limits, const double *grads, size_t n,
+                    double norm2, double limit);
 
 /* The bounds of params, slot0 and slot1 (n each) after the step from what they are before it; a
  * slot that the optimiser does not keep is NULL with its bound. */

@@ -1,156 +1,143 @@
-/* Bounds of the losses: output, each example's loss, and the first delta, from z of the last layer.
- * The formulas are those of docs/formulas.md. */
-#include "verify/rounding.h"
+/* Bounds of the losses that work output by output (bce, mse, huber, the perceptron rule), and the
+ * way of all losses: row by row, with class weights and the reduction.  The cross-entropy and what
+ * else goes through softmax is in bounds_softmax.c.  The formulas are those of docs/formulas.md. */
+#include "verify/bounds_row.h"
 
-#include <math.h>
-
-/* One example: its row of z and t, and where its bounds go. */
-struct row {
-    const double *z, *t;
-    double *y_bound, *dz_bound;
-    int O;
-    double scale;
-};
-
-/* A target that multiplies exactly. */
-static int is_plain(double t)
+double clg_scaled_bound(const struct clg_limits *limits, const struct clg_loss_row *row,
+                        struct clg_near v)
 {
-    return t == 0.0 || t == 1.0;
-}
-
-/* dz = scale * v for a v off by at most bv. */
-static double scaled(const struct clg_limits *limits, double scale, double v, double bv)
-{
-    return fabs(scale) * (bv + 2 * CLG_ROUND * (fabs(v) + bv)) + limits->tiny;
-}
-
-/* mass * ln(sum exp(z - m)) - sum t (z - m), mass = sum t; dz = scale * (mass * y - t). */
-static double ce_row(const struct row *row, const struct clg_limits *limits)
-{
-    struct clg_softmax whole = clg_softmax_begin(limits, row->z, row->O);
-    double mass = 0, dot = 0, dot_size = 0, dot_bound = 0, mass_bound = 0;
-    int plain = 1, terms = 0;
-    for (int j = 0; j < row->O; j++) {
-        double t = row->t[j], a = t == 0.0 ? 0.0 : t * (row->z[j] - whole.max);
-        mass += t;
-        dot += a;
-        dot_size += fabs(a);
-        plain = plain && is_plain(t);
-        terms += t != 0.0;
-    }
-    dot_bound = CLG_ROUND * dot_size; /* of z - m */
-    if (!plain || terms > 1) {
-        mass_bound = clg_rounded_sum((size_t)row->O, fabs(mass));
-        dot_bound += clg_rounded_sum((size_t)row->O, dot_size);
-    }
-    for (int j = 0; j < row->O; j++) {
-        double by, y = clg_softmax_at(&whole, row->z[j], &by);
-        double v = mass * y - row->t[j];
-        double bv = fabs(mass) * by + mass_bound * (y + by) + CLG_ROUND * fabs(v);
-        bv += plain ? 0.0 : CLG_ROUND * fabs(mass) * y;
-        row->y_bound[j] = by;
-        row->dz_bound[j] = scaled(limits, row->scale, v, bv);
-    }
-    double ln = log(whole.sum), ln_bound = whole.sum_error + CLG_LOG_ULP * FLT_EPSILON * ln;
-    return fabs(mass) * ln_bound + mass_bound * (ln + ln_bound) + dot_bound +
-           CLG_ROUND * (fabs(mass * ln) + fabs(mass * ln - dot)) + limits->tiny;
+    double part = 2 * CLG_ROUND + row->scale_error;
+    return fabs(row->scale) * (v.by + part * (fabs(v.at) + v.by)) + limits->tiny;
 }
 
 /* Sum of max(z,0) - z t + log1p(exp(-|z|)); dz = scale * (y - t). */
-static double bce_row(const struct row *row, const struct clg_limits *limits)
+static struct clg_near bce_row(const struct clg_loss_row *row, const struct clg_limits *limits)
 {
-    double bound = 0, size = 0;
-    clg_bound_output_fwd(row->y_bound, limits, row->z, 1, row->O, CLG_SIGMOID);
+    static const struct clg_activation sigmoid = {.kind = CLG_SIGMOID, .pieces = 1};
+    struct clg_near loss = {0.0, 0.0};
     for (int j = 0; j < row->O; j++) {
-        double z = row->z[j], t = row->t[j], v = 1 / (1 + exp(-z)) - t;
+        double z = row->z[j], t = row->t[j];
+        struct clg_near y = clg_act_near(limits, &sigmoid, (struct clg_near){z, 0.0}), v;
         double linear = fmax(z, 0.0) - z * t, p = log1p(exp(-fabs(z)));
-        bound += CLG_ROUND * (fabs(linear) + fabs(linear + p) + (is_plain(t) ? 0.0 : fabs(z * t)));
-        bound += (CLG_EXP_ULP + CLG_LOG1P_ULP) * FLT_EPSILON * p + limits->tiny;
-        size += fabs(linear + p);
-        row->dz_bound[j] = scaled(limits, row->scale, v, row->y_bound[j] + CLG_ROUND * fabs(v));
+        loss.by += CLG_ROUND *
+                   (fabs(linear) + fabs(linear + p) + (clg_target_is_plain(t) ? 0.0 : fabs(z * t)));
+        loss.by += (CLG_EXP_ULP + CLG_LOG1P_ULP) * FLT_EPSILON * p + limits->tiny;
+        loss.at += linear + p;
+        row->y_bound[j] = y.by;
+        v = (struct clg_near){y.at - t, y.by + CLG_ROUND * fabs(y.at - t)};
+        row->dz_bound[j] = clg_scaled_bound(limits, row, v);
     }
-    return bound + (row->O > 1 ? clg_rounded_sum((size_t)row->O, size) : 0.0);
+    if (row->O > 1)
+        loss.by += clg_rounded_sum((size_t)row->O, loss.at);
+    return loss;
 }
 
-static double act_value(enum clg_act act, double z)
+struct clg_near clg_error_loss(const struct clg_loss_spec *spec, struct clg_near e,
+                               struct clg_near *slope)
 {
-    switch (act) {
-    case CLG_SIGMOID:
-        return 1 / (1 + exp(-z));
-    case CLG_TANH:
-        return tanh(z);
-    case CLG_RELU:
-        return z > 0 ? z : 0.0;
-    case CLG_IDENTITY:
-    case CLG_SOFTMAX:
-    case CLG_ACTS:
-        break;
+    const double size = fabs(e.at), d = spec->delta, d_error = clg_float_error(d);
+    struct clg_near loss = {e.at * e.at / 2, size * e.by + e.by * e.by / 2};
+    *slope = e;
+    if (spec->kind != CLG_HUBER)
+        return loss;
+    if (size + e.by > d) { /* linear, or perhaps so */
+        double least = fmax(fmin(size, d) - fmax(size - e.by, 0.0), 0.0);
+        *slope = (struct clg_near){copysign(fmin(size, d), e.at), fmin(e.by, least) + d_error};
+        loss.by = fmin(size + e.by, d) * e.by + d_error * (size + e.by);
+        if (size > d)
+            loss.at = d * (size - d / 2);
+        loss.by += FLT_EPSILON * loss.at;
     }
-    return z;
+    return loss;
 }
 
-/* The bound of sum e^2 / 2 where e is off by at most be; size gathers the sum. */
-static double square_bound(double e, double be, double *size)
+/* Unit j: y and its derivative f', and the piece of z that it came from. */
+static struct clg_near unit_near(struct clg_near *slope, int *piece, const struct clg_loss_row *row,
+                                 const struct clg_limits *limits, int j)
 {
-    *size += e * e / 2;
-    return fabs(e) * be + be * be / 2;
+    const struct clg_activation *act = row->act;
+    *piece = clg_largest_piece(row->z, j, row->O, act->pieces);
+    double z = row->z[*piece * row->O + j];
+    struct clg_near y = clg_act_near(limits, act, (struct clg_near){z, 0.0});
+    *slope = clg_slope_near(limits, act, z, y);
+    if (row->spec->kind == CLG_PERCEPTRON) /* takes no derivative */
+        *slope = (struct clg_near){1.0, 0.0};
+    return y;
 }
 
-/* 1/2 sum e^2, e = y - t; dz = scale * e f'(y). */
-static double mse_row(const struct row *row, const struct clg_limits *limits, enum clg_act act)
+/* Sum of the losses of e = y - t; dz = scale * loss'(e) f'(y), for the largest piece alone. */
+static struct clg_near error_row(const struct clg_loss_row *row, const struct clg_limits *limits)
 {
-    double bound = 0, size = 0;
-    clg_bound_output_fwd(row->y_bound, limits, row->z, 1, row->O, act);
+    struct clg_near total = {0.0, 0.0};
     for (int j = 0; j < row->O; j++) {
-        double by = row->y_bound[j], y = act_value(act, row->z[j]), e = y - row->t[j];
-        double be = by + CLG_ROUND * fabs(e), slope_bound;
-        double slope = clg_slope(act, y, by, &slope_bound);
-        double bv = fabs(slope) * be + (fabs(e) + be) * slope_bound;
-        bv += CLG_ROUND * fabs(slope * e) + limits->tiny;
-        bound += square_bound(e, be, &size);
-        row->dz_bound[j] = scaled(limits, row->scale, slope * e, bv);
+        int piece;
+        struct clg_near f, de, y = unit_near(&f, &piece, row, limits, j);
+        struct clg_near e = {y.at - row->t[j], y.by + CLG_ROUND * fabs(y.at - row->t[j])};
+        struct clg_near loss = clg_error_loss(row->spec, e, &de);
+        struct clg_near v = {f.at * de.at, fabs(f.at) * de.by + (fabs(de.at) + de.by) * f.by};
+        v.by += CLG_ROUND * fabs(v.at) + limits->tiny;
+        total.at += loss.at;
+        total.by += loss.by;
+        row->y_bound[j] = y.by;
+        for (int p = 0; p < row->act->pieces; p++)
+            row->dz_bound[p * row->O + j] = 0.0;
+        row->dz_bound[piece * row->O + j] = clg_scaled_bound(limits, row, v);
     }
-    return bound + clg_rounded_sum((size_t)row->O, size);
+    total.by += clg_rounded_sum((size_t)row->O, total.at);
+    return total;
 }
 
-/* The same through softmax's whole Jacobian: dz_j = scale * y_j (e_j - s), s = sum y_k e_k. */
-static double mse_softmax_row(const struct row *row, const struct clg_limits *limits)
+static struct clg_near row_bounds(const struct clg_loss_row *row, const struct clg_limits *limits)
 {
-    struct clg_softmax whole = clg_softmax_begin(limits, row->z, row->O);
-    double bound = 0, size = 0, s = 0, s_size = 0, s_bound = 0;
-    for (int j = 0; j < row->O; j++) {
-        double by, y = clg_softmax_at(&whole, row->z[j], &by), e = y - row->t[j];
-        double be = by + CLG_ROUND * fabs(e);
-        row->y_bound[j] = by;
-        bound += square_bound(e, be, &size);
-        s += y * e;
-        s_size += fabs(y * e);
-        s_bound += y * be + (fabs(e) + be) * by;
-    }
-    s_bound += clg_rounded_sum((size_t)row->O, s_size);
-    for (int j = 0; j < row->O; j++) {
-        double by, y = clg_softmax_at(&whole, row->z[j], &by), e = y - row->t[j], d = e - s;
-        double bd = by + CLG_ROUND * fabs(e) + s_bound + CLG_ROUND * fabs(d);
-        double bv = y * bd + (fabs(d) + bd) * by + CLG_ROUND * fabs(y * d) + limits->tiny;
-        row->dz_bound[j] = scaled(limits, row->scale, y * d, bv);
-    }
-    return bound + clg_rounded_sum((size_t)row->O, size);
+    if (row->spec->kind == CLG_CE)
+        return clg_bound_ce_row(row, limits);
+    if (row->spec->kind == CLG_BCE)
+        return bce_row(row, limits);
+    if (row->act->kind == CLG_SOFTMAX)
+        return clg_bound_error_softmax_row(row, limits);
+    return error_row(row, limits);
+}
+
+/* What dz is multiplied by besides the row's own weight: under a mean over weighted examples the
+ * reciprocal of the sum of their weights. */
+static double common_scale(double *relative, const struct clg_loss_case *c)
+{
+    double sum = 0.0;
+    *relative = 0.0;
+    if (!c->class_weights || !c->mean)
+        return c->scale;
+    for (int b = 0; b < c->B; b++)
+        sum += c->class_weights[(size_t)c->labels[b]];
+    *relative = (c->B + CLG_DIVIDE_ULP + 0.5) * FLT_EPSILON;
+    return c->scale / sum;
 }
 
 void clg_bound_loss_fwd(double *y_bound, double *dz_bound, double *row_bound,
-                        const struct clg_limits *limits, const double *z, const double *t, int B,
-                        int O, enum clg_loss loss, enum clg_act act, double scale)
+                        const struct clg_limits *limits, const struct clg_loss_case *c)
 {
-    for (int r = 0; r < B; r++) {
-        size_t at = (size_t)r * (size_t)O;
-        struct row row = {z + at, t + at, y_bound + at, dz_bound + at, O, scale};
-        if (loss == CLG_CE)
-            row_bound[r] = ce_row(&row, limits);
-        else if (loss == CLG_BCE)
-            row_bound[r] = bce_row(&row, limits);
-        else if (act == CLG_SOFTMAX)
-            row_bound[r] = mse_softmax_row(&row, limits);
-        else
-            row_bound[r] = mse_row(&row, limits, act);
+    double part, scale = common_scale(&part, c);
+    for (int r = 0; r < c->B; r++) {
+        size_t at = (size_t)r * (size_t)c->O, zat = at * (size_t)c->act->pieces;
+        double weight = c->class_weights ? c->class_weights[(size_t)c->labels[r]] : 1.0;
+        struct clg_loss_row row = {.z = c->z + zat,
+                                   .t = c->t + at,
+                                   .teacher = c->teacher_z ? c->teacher_z + at : NULL,
+                                   .class_weights = c->class_weights,
+                                   .weight = weight,
+                                   .y_bound = y_bound + at,
+                                   .dz_bound = dz_bound + zat,
+                                   .O = c->O,
+                                   .spec = c->spec,
+                                   .act = c->act,
+                                   .scale = scale,
+                                   .scale_error = part};
+        if (c->spec->kind != CLG_CE && c->class_weights) {
+            row.scale *= weight; /* the cross-entropy has it in its targets */
+            row.scale_error += CLG_ROUND;
+        }
+        struct clg_near loss = row_bounds(&row, limits);
+        row_bound[r] = loss.by;
+        if (c->spec->kind != CLG_CE && c->class_weights)
+            row_bound[r] = fabs(weight) * (loss.by + CLG_ROUND * fabs(loss.at)) + limits->tiny;
     }
 }

@@ -2,15 +2,8 @@
  * computed in double and rounded once. */
 #include "verify/rounding.h"
 
-#include <math.h>
-
-/* A value and how far the device's may be from it. */
-struct near {
-    double at, by;
-};
-
 /* w - rate * v. */
-static double stepped(const struct clg_limits *limits, double w, double rate, struct near v)
+static double stepped(const struct clg_limits *limits, double w, double rate, struct clg_near v)
 {
     double move = rate * v.at;
     return fabs(rate) * v.by + 2 * CLG_ROUND * (fabs(move) + fabs(rate) * v.by) +
@@ -18,71 +11,139 @@ static double stepped(const struct clg_limits *limits, double w, double rate, st
 }
 
 /* g + l2 * w. */
-static struct near decayed(const struct clg_limits *limits, double g, double w, double l2)
+static struct clg_near decayed(const struct clg_limits *limits, double g, double w, double l2)
 {
-    struct near v = {g + l2 * w, 0.0};
+    struct clg_near v = {g + l2 * w, 0.0};
     if (l2 != 0.0)
         v.by = CLG_ROUND * (2 * fabs(l2 * w) + fabs(v.at)) + limits->tiny;
     return v;
 }
 
 /* momentum * v + g. */
-static struct near moved(const struct clg_limits *limits, double v, double momentum, struct near g)
+static struct clg_near moved(const struct clg_limits *limits, double v, double momentum,
+                             struct clg_near g)
 {
-    struct near to = {momentum * v + g.at, g.by};
+    struct clg_near to = {momentum * v + g.at, g.by};
     to.by += CLG_ROUND * (2 * fabs(momentum * v) + fabs(to.at)) + limits->tiny;
     return to;
 }
 
-/* beta1 m + (1 - beta1) g. */
-static struct near first_moment(const struct clg_limits *limits, double m, struct near g,
-                                const struct clg_update *u)
+/* beta m + (1 - beta) g. */
+static struct clg_near mean_of(const struct clg_limits *limits, double m, double beta,
+                               struct clg_near g)
 {
-    double old = u->beta1 * m, new = (1 - u->beta1) * g.at;
-    struct near to = {old + new, (1 - u->beta1) * g.by};
+    double old = beta * m, new = (1 - beta) * g.at;
+    struct clg_near to = {old + new, (1 - beta) * g.by};
     to.by += CLG_ROUND * (2 * fabs(old) + 2 * fabs(new) + fabs(to.at)) + 3 * limits->tiny;
     return to;
 }
 
-/* beta2 v + (1 - beta2) g^2. */
-static struct near second_moment(const struct clg_limits *limits, double v, struct near g,
-                                 const struct clg_update *u)
+/* keep v + rest g^2. */
+static struct clg_near mean_square(const struct clg_limits *limits, double v, double keep,
+                                   double rest, struct clg_near g)
 {
-    double rest = 1 - u->beta2, old = u->beta2 * v, new = rest *g.at *g.at;
-    struct near to = {old + new, rest *(2 * fabs(g.at) + g.by) * g.by};
+    double old = keep * v, new = rest *g.at *g.at;
+    struct clg_near to = {old + new, rest *(2 * fabs(g.at) + g.by) * g.by};
     to.by += CLG_ROUND * (2 * fabs(old) + 3 * new + fabs(to.at)) + 3 * limits->tiny;
     return to;
 }
 
-/* m / (sqrt(v) / c + eps), c = sqrt(1 - beta2^t): the widest of the interval's ends. */
-static struct near quotient(struct near m, struct near v, const struct clg_update *u)
+/* m / (sqrt(v) / c + eps): the widest of the interval's ends. */
+static struct clg_near quotient(struct clg_near m, struct clg_near v, double c, double eps)
 {
-    double c = sqrt(1 - pow(u->beta2, (double)u->t)), size = fabs(m.at);
-    double part = (CLG_SQRT_ULP + CLG_DIVIDE_ULP + 1) * FLT_EPSILON;
-    double eps = u->eps > (double)FLT_MIN ? u->eps : (double)FLT_MIN;
-    double low = sqrt(fmax(v.at - v.by, 0.0)) / c * (1 - part) + eps * (1 - (double)FLT_EPSILON);
-    double high = sqrt(v.at + v.by) / c * (1 + part) + eps * (1 + (double)FLT_EPSILON);
-    low *= 1 - CLG_ROUND;
-    high *= 1 + CLG_ROUND;
-    double q = size / (sqrt(v.at) / c + u->eps);
+    double size = fabs(m.at), part = (CLG_SQRT_ULP + CLG_DIVIDE_ULP + 1) * FLT_EPSILON;
+    double least_eps = fmax(eps, (double)FLT_MIN);
+    double low = sqrt(fmax(v.at - v.by, 0.0)) / c * (1 - part);
+    double high = sqrt(v.at + v.by) / c * (1 + part);
+    low = (low + least_eps * (1 - (double)FLT_EPSILON)) * (1 - CLG_ROUND);
+    high = (high + least_eps * (1 + (double)FLT_EPSILON)) * (1 + CLG_ROUND);
+    double q = size / (sqrt(v.at) / c + eps);
     double most = (size + m.by) / low, least = size - m.by;
     least /= least > 0 ? high : low;
-    struct near to = {m.at < 0 ? -q : q, fmax(most - q, q - least)};
+    struct clg_near to = {m.at < 0 ? -q : q, fmax(most - q, q - least)};
     to.by += CLG_DIVIDE_ULP * FLT_EPSILON * (q + to.by);
     return to;
 }
 
-static double adam(double *m_bound, double *v_bound, const struct clg_limits *limits, double w,
-                   double m, double v, struct near g, const struct clg_update *u)
+/* What one parameter is updated from, and where the bounds of its slots go. */
+struct one {
+    double w, slot[2];
+    struct clg_near g;
+    int is_weight;
+    double *slot_bound[2];
+};
+
+static double adam(const struct one *one, const struct clg_limits *limits,
+                   const struct clg_update *u)
 {
-    struct near first = first_moment(limits, m, g, u);
-    struct near second = second_moment(limits, v, g, u);
-    *m_bound = first.by;
-    *v_bound = second.by;
-    if (!(second.at + second.by <= FLT_MAX)) /* the quotient would be 0 */
+    struct clg_near m = mean_of(limits, one->slot[0], u->beta1, one->g);
+    struct clg_near v = mean_square(limits, one->slot[1], u->beta2, 1 - u->beta2, one->g);
+    double c = sqrt(1 - pow(u->beta2, (double)u->t));
+    double rate = u->lr / (1 - pow(u->beta1, (double)u->t)), w = one->w, kept_by = 0.0;
+    *one->slot_bound[0] = m.by;
+    *one->slot_bound[1] = v.by;
+    if (!(v.at + v.by <= FLT_MAX)) /* the quotient would be 0 */
         return INFINITY;
-    double rate = u->lr / (1 - pow(u->beta1, (double)u->t));
-    return stepped(limits, w, rate, quotient(first, second, u));
+    if (u->opt == CLG_ADAMW && one->is_weight) {
+        w *= 1 - u->lr * u->weight_decay;
+        kept_by = 2 * CLG_ROUND * fabs(w) + limits->tiny;
+    }
+    return kept_by * (1 + CLG_ROUND) + stepped(limits, w, rate, quotient(m, v, c, u->eps));
+}
+
+/* rmsprop and adagrad: the gradient over the root of its squares. */
+static double scaled_step(const struct one *one, const struct clg_limits *limits,
+                          const struct clg_update *u)
+{
+    int forgets = u->opt == CLG_RMSPROP;
+    struct clg_near v = mean_square(limits, one->slot[0], forgets ? u->rho : 1.0,
+                                    forgets ? 1 - u->rho : 1.0, one->g);
+    *one->slot_bound[0] = v.by;
+    if (forgets)
+        *one->slot_bound[1] = 0.0;
+    if (!(v.at + v.by <= FLT_MAX))
+        return INFINITY;
+    struct clg_near q = quotient(one->g, v, 1.0, u->eps);
+    if (forgets && u->momentum > 0) {
+        q = moved(limits, one->slot[1], u->momentum, q);
+        *one->slot_bound[1] = q.by;
+    }
+    return stepped(limits, one->w, u->lr, q);
+}
+
+static double update_bound(const struct one *one, const struct clg_limits *limits,
+                           const struct clg_update *u)
+{
+    struct clg_near v = one->g;
+    double rate = u->lr;
+    switch (u->opt) {
+    case CLG_ADAM:
+    case CLG_ADAMW:
+        return adam(one, limits, u);
+    case CLG_RMSPROP:
+    case CLG_ADAGRAD:
+        return scaled_step(one, limits, u);
+    case CLG_MOMENTUM:
+    case CLG_NESTEROV:
+        v = moved(limits, one->slot[0], u->momentum, one->g);
+        *one->slot_bound[0] = v.by;
+        if (u->opt == CLG_NESTEROV) { /* g + momentum v */
+            struct clg_near next = moved(limits, v.at, u->momentum, one->g);
+            next.by += fabs(u->momentum) * v.by * (1 + 2 * CLG_ROUND);
+            v = next;
+        }
+        break;
+    case CLG_EMA_MOMENTUM:
+        v.at = -v.at;
+        v = mean_of(limits, one->slot[0], u->momentum, v);
+        *one->slot_bound[0] = v.by;
+        rate = -rate;
+        break;
+    case CLG_SGD:
+    case CLG_OPTS:
+        break;
+    }
+    return stepped(limits, one->w, rate, v);
 }
 
 void clg_bound_update(double *params_bound, double *slot0_bound, double *slot1_bound,
@@ -91,16 +152,37 @@ void clg_bound_update(double *params_bound, double *slot0_bound, double *slot1_b
                       const struct clg_update *u)
 {
     for (size_t i = 0; i < n; i++) {
-        struct near g = decayed(limits, grads[i], params[i], i < n_weights ? u->l2 : 0.0);
-        if (u->opt == CLG_ADAM) {
-            params_bound[i] =
-                adam(&slot0_bound[i], &slot1_bound[i], limits, params[i], slot0[i], slot1[i], g, u);
-            continue;
+        struct one one = {.w = params[i], .is_weight = i < n_weights};
+        one.g = decayed(limits, grads[i], params[i], one.is_weight ? u->l2 : 0.0);
+        if (slot0) {
+            one.slot[0] = slot0[i];
+            one.slot_bound[0] = &slot0_bound[i];
         }
-        if (u->opt == CLG_MOMENTUM) {
-            g = moved(limits, slot0[i], u->momentum, g);
-            slot0_bound[i] = g.by;
+        if (slot1) {
+            one.slot[1] = slot1[i];
+            one.slot_bound[1] = &slot1_bound[i];
         }
-        params_bound[i] = stepped(limits, params[i], u->lr, g);
+        params_bound[i] = update_bound(&one, limits, u);
+    }
+}
+
+/* --------------------------------------------------------- norms, clipping */
+
+double clg_bound_square_sum(double total, size_t n)
+{
+    return clg_bound_of_sum(n, total, total);
+}
+
+void clg_bound_clip(double *bound, const struct clg_limits *limits, const double *grads, size_t n,
+                    double norm2, double limit)
+{
+    double factor = limit / (sqrt(norm2) + 1e-6);
+    double part = (CLG_SQRT_ULP + CLG_DIVIDE_ULP + 2) * FLT_EPSILON; /* 1e-6, limit, the sum */
+    for (size_t i = 0; i < n; i++) {
+        double g = fabs(grads[i]);
+        if (factor * (1 - part) >= 1)
+            bound[i] = 0.0; /* left as it is */
+        else
+            bound[i] = (fmin(factor, 1.0) * part + CLG_ROUND) * g + limits->tiny;
     }
 }

@@ -5,7 +5,7 @@
 
 #include "verify/verify.h"
 
-enum { CLG_MOST_OPERANDS = 12, CLG_MOST_BLOCKS = 32 };
+enum { CLG_MOST_OPERANDS = 12, CLG_MOST_BLOCKS = 48 };
 
 struct clg_operand {
     const char *name;

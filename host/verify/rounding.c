@@ -1,4 +1,4 @@
-/* How errors pass through softmax and through a derivative; what several bounds share. */
+/* How errors pass through sums and through softmax; what several bounds share. */
 #include "verify/rounding.h"
 
 #include <math.h>
@@ -11,50 +11,36 @@ double clg_bound_of_sum(size_t K, double size, double sum)
     return INFINITY;
 }
 
-struct clg_softmax clg_softmax_begin(const struct clg_limits *limits, const double *z, int O)
+struct clg_softmax clg_softmax_begin(const struct clg_limits *limits, const double *z, int O,
+                                     double T)
 {
-    struct clg_softmax whole = {z[0], 0.0, 0.0, limits->tiny};
+    struct clg_softmax whole = {.max = z[0], .T = T, .tiny = limits->tiny, .part = CLG_ROUND};
     double error = 0.0;
+    if (T != 1.0)
+        whole.part += CLG_DIVIDE_ULP * FLT_EPSILON;
     for (int j = 1; j < O; j++)
         whole.max = fmax(whole.max, z[j]);
     for (int j = 0; j < O; j++) {
-        double a = z[j] - whole.max, e = exp(a);
+        double a = (z[j] - whole.max) / T, e = exp(a);
         whole.sum += e;
-        error += e * (CLG_ROUND * fabs(a) + CLG_EXP_ULP * FLT_EPSILON) + limits->tiny;
+        error += e * (whole.part * fabs(a) + CLG_EXP_ULP * FLT_EPSILON) + limits->tiny;
     }
     whole.sum_error = (error + clg_rounded_sum((size_t)O, whole.sum)) / whole.sum;
     return whole;
 }
 
-double clg_softmax_at(const struct clg_softmax *whole, double z, double *bound)
+struct clg_near clg_softmax_at(const struct clg_softmax *whole, double z)
 {
-    double a = z - whole->max, y = exp(a) / whole->sum;
-    double relative =
-        CLG_ROUND * fabs(a) + whole->sum_error + (CLG_EXP_ULP + CLG_DIVIDE_ULP + 0.5) * FLT_EPSILON;
-    *bound = y * relative + whole->tiny;
+    double a = (z - whole->max) / whole->T;
+    struct clg_near y = {exp(a) / whole->sum, whole->tiny};
+    y.by += y.at * (whole->part * fabs(a) + whole->sum_error +
+                    (CLG_EXP_ULP + CLG_DIVIDE_ULP + 0.5) * FLT_EPSILON);
     return y;
 }
 
-double clg_slope(enum clg_act act, double y, double by, double *bound)
+struct clg_near clg_softmax_ln_sum(const struct clg_softmax *whole)
 {
-    double slope = 1.0;
-    *bound = 0.0;
-    switch (act) {
-    case CLG_SIGMOID:
-        slope = y * (1 - y);
-        *bound = fabs(1 - 2 * y) * by + by * by + 2 * CLG_ROUND * fabs(slope);
-        break;
-    case CLG_TANH:
-        slope = 1 - y * y;
-        *bound = 2 * fabs(y) * by + by * by + CLG_ROUND * (y * y + 2 * fabs(slope));
-        break;
-    case CLG_RELU:
-        slope = y > 0;
-        break;
-    case CLG_IDENTITY:
-    case CLG_SOFTMAX:
-    case CLG_ACTS:
-        break;
-    }
-    return slope;
+    struct clg_near ln = {log(whole->sum), whole->sum_error};
+    ln.by += CLG_LOG_ULP * FLT_EPSILON * ln.at;
+    return ln;
 }

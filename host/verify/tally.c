@@ -90,6 +90,7 @@ static void keep_first(struct clg_tally *tally, const char *operand, size_t row,
 void clg_tally_compare(struct clg_tally *tally, const char *operand, const double *got,
                        const double *want, const double *bound, size_t rows, size_t columns)
 {
+    tally->result.elements += rows * columns;
     for (size_t r = 0; r < rows; r++) {
         for (size_t c = 0; c < columns; c++) {
             size_t at = r * columns + c;

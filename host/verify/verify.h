@@ -57,4 +57,10 @@ void clg_watch_end(struct clg_watch *watch);
  * being watched for tally. */
 clg_status clg_cases_run(clg_device *device, struct clg_tally *tally, int full);
 
+/* ---------------------------------------------------------------- gradient */
+
+/* clg_verify_gradient on an open reference. */
+clg_status clg_gradient_check(clg_gradient_result *out, const clg_net *net, clg_device *reference,
+                              const clg_dataset *data, const clg_gradient_options *options);
+
 #endif

@@ -218,19 +218,25 @@ CLG_API clg_status clg_net_load(clg_net **out, const char *path, const clg_confi
 /* Writes the model file: temporary file, fsync, rename. */
 CLG_API clg_status clg_net_save(const clg_net *net, const char *path);
 
-/* Takes weights and biases from a model file (--init-from); shapes must agree. */
+/* Takes the weights and biases of every layer whose shape is the same in a model file (--init-from);
+ * the others keep theirs.  clg_net_notes says which.  CLG_EDATA where no layer agrees. */
 CLG_API clg_status clg_net_init_from(clg_net *net, const char *path);
 
 CLG_API void clg_net_destroy(clg_net *net);
 
 CLG_API int clg_net_layers(const clg_net *net);
 
-/* Inputs, outputs and activation of layer (0 is the first hidden layer).  NULL where not wanted. */
+/* Inputs, outputs and activation of layer (0 is the first hidden layer), as --layers has it: "relu",
+ * "leaky_relu:0.2", "maxout:3".  NULL where not wanted. */
 CLG_API clg_status clg_net_layer(const clg_net *net, int layer, int *inputs, int *outputs,
                                  const char **activation);
 
 /* "784,128:relu,10:softmax". */
 CLG_API const char *clg_net_text(const clg_net *net);
+
+/* What is worth saying about how the network came by its weights, one line: "init-from F: took layers
+ * 0, 1; layer 2 is 10x30 there and 10x20 here".  "" where there is nothing. */
+CLG_API const char *clg_net_notes(const clg_net *net);
 
 /* The options that the network was made or loaded with.  Borrowed. */
 CLG_API const clg_config *clg_net_config(const clg_net *net);
@@ -238,7 +244,8 @@ CLG_API const clg_config *clg_net_config(const clg_net *net);
 /* The name of class index, NULL where there is none. */
 CLG_API const char *clg_net_class_name(const clg_net *net, int index);
 
-/* Copies layer's weight (O,I) and bias (O) out or in; NULL where not wanted. */
+/* Copies layer's weight (O,I) and bias (O) out or in; NULL where not wanted.  maxout:K has K pieces:
+ * (K*O,I) and (K*O), all units' first pieces first. */
 CLG_API clg_status clg_net_get_weights(const clg_net *net, int layer, double *weight, double *bias);
 CLG_API clg_status clg_net_set_weights(clg_net *net, int layer, const double *weight,
                                        const double *bias);
@@ -302,6 +309,12 @@ typedef struct clg_progress {
     double cost;                  /* loss with the L2 term; NaN where not known */
     double samples_per_s, seconds;
     int epoch_end;                /* 1: all figures are the epoch's */
+    double lr;                    /* learning rate of the last step */
+    /* At the end of an epoch of a run with a folder, each (layers), else NULL: Euclidean norms of
+     * each layer's weights and of its last gradient, and the share of its relu units that gave 0
+     * for all of the first 1,024 training rows (NaN for other layers). */
+    int layers;
+    const double *weight_norm, *gradient_norm, *dead;
 } clg_progress;
 
 typedef struct clg_train_hooks {
@@ -322,6 +335,8 @@ typedef struct clg_train_result {
     uint64_t steps;
     double loss, cost, accuracy, val_loss, val_accuracy; /* of the last epoch; NaN where unknown */
     double seconds;
+    int best_epoch;   /* with the lowest validation (else training) loss; 0: none */
+    int stopped_early;/* 1: patience ran out, and net holds the best epoch's parameters */
 } clg_train_result;
 
 /* Trains net on data as its config says, anew from the weights it has: step 0, moments of zero.
@@ -367,7 +382,8 @@ CLG_API clg_status clg_predict(float *y, const clg_net *net, clg_device *device,
 CLG_API int clg_predicted_class(const float *y, int O);
 
 /* Writes predictions to path (.npy or .csv; "-": CSV to standard output's file descriptor): class
- * names or values; with proba the outputs themselves. */
+ * names or values; with proba the outputs themselves.  A path in .png gets a picture of the first
+ * 100 rows, where the outputs have the size of the inputs (an autoencoder's reconstructions). */
 CLG_API clg_status clg_predict_write(const char *path, const clg_net *net, const float *y,
                                      size_t rows, int proba);
 
@@ -389,6 +405,7 @@ typedef struct clg_verify_result {
     int undecided;         /* elements at a kink, accepted on either side */
     double worst;          /* largest error in units of its bound; at most 1 where all is well */
     char first[512];       /* the first that failed: operation, shape, element, both values */
+    uint64_t elements;     /* compared */
 } clg_verify_result;
 
 typedef struct clg_verify_options {
@@ -408,6 +425,27 @@ CLG_API clg_status clg_verify_operations(clg_verify_result *out, clg_device *dev
 CLG_API clg_status clg_verify_training(clg_verify_result *out, const clg_net *net,
                                        clg_device *device, const clg_dataset *data,
                                        const clg_verify_options *options);
+
+typedef struct clg_gradient_result {
+    size_t compared, skipped; /* elements; skipped: moving them takes a unit over a kink */
+    double worst;             /* largest |a-n| / max(|a|, |n|, max|g| / 1000); up to 1e-6 is well */
+    char first[512];          /* the first beyond: tensor, element, both values; "" where all is well */
+} clg_gradient_result;
+
+typedef struct clg_gradient_options {
+    int rows;                 /* of data, the first so many, as one batch; 0 means 32 */
+    int samples;              /* elements of each tensor; 0 means 64, below 0 all */
+    void *user;
+    void (*layer)(void *user, int layer, size_t compared, size_t skipped, double worst);
+} clg_gradient_options;
+
+/* Backpropagation a of net on data against differences n of its loss, in double precision on the
+ * reference; net is not changed.  CLG_EMISMATCH where they are further apart than 1e-6, and than
+ * rounding explains; CLG_EUSAGE for the perceptron's rule, which has no derivative.  options may be
+ * NULL. */
+CLG_API clg_status clg_verify_gradient(clg_gradient_result *out, const clg_net *net,
+                                       const clg_dataset *data,
+                                       const clg_gradient_options *options);
 
 #ifdef __cplusplus
 }

@@ -20,28 +20,37 @@ static clg_device *device;
 static const struct clg_ops *ops = &clg_ops_opencl;
 static struct clg_plan plan;
 
-enum { ROWS = 40 };
+enum { ROWS = 40, PIECES = 3 };
 
 struct tensors {
-    struct clg_buf x, W, b, y, z, dx, dz, dW, db, row_loss, stats, hits, scratch, labels, values;
-    struct clg_buf perm, slot0, slot1;
+    struct clg_buf x, W, b, y, z, dx, dy, dz, dW, db, row_loss, stats, hits, scratch, labels,
+        values;
+    struct clg_buf perm, slot0, slot1, class_weights, norm, teacher, alive, input_z;
     struct clg_rows bytes, reals; /* classes, values */
 };
 
 static void plan_all(struct tensors *t, int B, int I, int O)
 {
-    size_t weights = (size_t)clg_height(device, O) * (size_t)clg_stride(device, I);
-    struct clg_buf *of_layer[] = {&t->y, &t->z, &t->dz, &t->values};
-    struct clg_buf *of_input[] = {&t->x, &t->dx};
+    size_t weights = (size_t)clg_height(device, PIECES * O) * (size_t)clg_stride(device, I);
+    struct clg_buf *of_layer[] = {&t->y, &t->values, &t->teacher};
+    struct clg_buf *of_pieces[] = {&t->z, &t->dz};
+    struct clg_buf *of_input[] = {&t->x, &t->dy};
+    struct clg_buf *of_input_pieces[] = {&t->dx, &t->input_z};
     struct clg_buf *of_weights[] = {&t->W, &t->dW, &t->slot0, &t->slot1};
     clg_plan_begin(&plan, device);
-    for (int i = 0; i < 4; i++)
+    for (int i = 0; i < 3; i++)
         TRY(clg_plan_matrix(&plan, of_layer[i], B, O, "driver"));
-    for (int i = 0; i < 2; i++)
+    for (int i = 0; i < 2; i++) {
+        TRY(clg_plan_matrix(&plan, of_pieces[i], B, PIECES * O, "driver"));
         TRY(clg_plan_matrix(&plan, of_input[i], B, I, "driver"));
+        TRY(clg_plan_matrix(&plan, of_input_pieces[i], B, PIECES * I, "driver"));
+    }
     for (int i = 0; i < 4; i++)
         TRY(clg_plan_add(&plan, of_weights[i], CLG_REAL, weights, "driver"));
-    TRY(clg_plan_add(&plan, &t->b, CLG_REAL, (size_t)O, "driver"));
+    TRY(clg_plan_add(&plan, &t->b, CLG_REAL, PIECES * (size_t)O, "driver"));
+    TRY(clg_plan_add(&plan, &t->class_weights, CLG_REAL, O > 1 ? (size_t)O : 2, "driver"));
+    TRY(clg_plan_add(&plan, &t->norm, CLG_REAL, 1, "driver"));
+    TRY(clg_plan_add(&plan, &t->alive, CLG_I32, (size_t)O, "driver"));
     TRY(clg_plan_add(&plan, &t->db, CLG_REAL, (size_t)O, "driver"));
     TRY(clg_plan_add(&plan, &t->row_loss, CLG_REAL, (size_t)B, "driver"));
     TRY(clg_plan_add(&plan, &t->stats, CLG_REAL, CLG_STATS, "driver"));
@@ -103,12 +112,27 @@ static void run_data(struct tensors *t, int B)
     }
 }
 
+static struct clg_activation activation(int kind)
+{
+    return (struct clg_activation){(enum clg_act)kind, 0.25, kind == CLG_MAXOUT ? PIECES : 1};
+}
+
+/* Of the layer in front only its sizes matter here: x stands for its output. */
 static void run_layers(struct tensors *t, int B, int I, int O)
 {
-    for (int act = 0; act < CLG_SOFTMAX; act++) {
-        TRY(ops->dense_fwd(device, &t->y, &t->x, &t->W, &t->b, B, I, O, (enum clg_act)act));
-        TRY(ops->delta_bwd(device, &t->dx, &t->dz, &t->W, &t->x, B, I, O, (enum clg_act)act));
+    const struct clg_dropout drop = {0.5, 1, 2, 3};
+    for (int kind = 0; kind < CLG_ACTS; kind++) {
+        const struct clg_activation act = activation(kind);
+        const int keeps_z = clg_act_keeps_z(act.kind);
+        if (kind == CLG_SOFTMAX)
+            continue;
+        TRY(ops->dense_fwd(device, &t->y, keeps_z ? &t->z : NULL, &t->x, &t->W, &t->b, B, I, O,
+                           &act));
+        TRY(ops->delta_bwd(device, &t->dx, &t->dy, &t->dz, &t->W, &t->x,
+                           keeps_z ? &t->input_z : NULL, B, I, O, &act, kind % 2 ? &drop : NULL));
     }
+    TRY(ops->dropout_fwd(device, &t->x, &t->x, B, I, &drop));
+    TRY(ops->mark_alive(device, &t->alive, &t->y, B, O));
     TRY(ops->grad(device, &t->dW, &t->db, &t->dz, &t->x, B, I, O));
 }
 
@@ -119,16 +143,34 @@ static void run_products(struct tensors *t, int B, int I, int O)
     TRY(clg_matmul_native_body(device, &t->dW, &t->dz, &t->x, O, I, B, CLG_TN, CLG_BODY_LOCAL));
 }
 
+/* One pair with both kinds of target, with weights, and for ce with a teacher. */
+static void run_pair(struct tensors *t, int B, int O, int loss_kind, int act_kind)
+{
+    const struct clg_activation act = activation(act_kind);
+    struct clg_loss_spec loss = {.kind = (enum clg_loss)loss_kind,
+                                 .delta = 0.25,
+                                 .smoothing = 0.125,
+                                 .norm = &t->norm,
+                                 .temperature = 2,
+                                 .mix = 0.5};
+    TRY(ops->loss_fwd(device, &t->y, &t->dz, &t->row_loss, &t->z, &t->values, B, O, &loss, &act,
+                      CLG_TARGET_VALUE, 1, 1));
+    TRY(ops->loss_fwd(device, &t->y, &t->dz, &t->row_loss, &t->z, &t->labels, B, O, &loss, &act,
+                      CLG_TARGET_CLASS, 1, 1));
+    loss.class_weights = &t->class_weights;
+    loss.teacher_z = loss_kind == CLG_CE ? &t->teacher : NULL;
+    TRY(ops->loss_fwd(device, &t->y, &t->dz, &t->row_loss, &t->z, &t->labels, B, O, &loss, &act,
+                      CLG_TARGET_CLASS, 1, 1));
+}
+
 static void run_losses(struct tensors *t, int B, int O)
 {
-    for (int act = 0; act < CLG_ACTS; act++) {
-        TRY(ops->output_fwd(device, &t->y, &t->z, B, O, (enum clg_act)act));
+    for (int kind = 0; kind < CLG_ACTS; kind++) {
+        const struct clg_activation act = activation(kind);
+        TRY(ops->output_fwd(device, &t->y, &t->z, B, O, &act));
         for (int loss = 0; loss < CLG_LOSSES; loss++)
-            for (int kind = 0; kind < 2; kind++)
-                if (clg_pair_exists((enum clg_loss)loss, (enum clg_act)act))
-                    TRY(ops->loss_fwd(device, &t->y, &t->dz, &t->row_loss, &t->z,
-                                      kind ? &t->values : &t->labels, B, O, (enum clg_loss)loss,
-                                      (enum clg_act)act, (enum clg_target)kind, 1));
+            if (clg_pair_exists((enum clg_loss)loss, act.kind))
+                run_pair(t, B, O, loss, kind);
     }
     for (int kind = 0; kind < 2; kind++)
         TRY(ops->score(device, &t->stats, &t->hits, &t->row_loss, &t->y,
@@ -137,13 +179,18 @@ static void run_losses(struct tensors *t, int B, int O)
 
 static void run_updates(struct tensors *t)
 {
-    struct clg_update u = {CLG_SGD, 0.1, 0.1, 0.9, 0.9, 0.999, 1e-8, 1};
-    TRY(ops->penalty(device, &t->stats, &t->scratch, &t->W, t->W.count, 0.5));
+    struct clg_update u = {CLG_SGD, 0.1, 0.1, 0.9, 0.9, 0.999, 0.99, 1e-8, 0.01, 1};
+    const size_t n = t->W.count - 3; /* a ragged end */
+    TRY(ops->penalty(device, &t->stats, &t->scratch, &t->W, n, 0.5));
+    TRY(ops->square_sum(device, &t->stats, &t->scratch, &t->dW, n, 1));
+    TRY(ops->clip(device, &t->dW, &t->stats, n, 1, 0.5));
     for (int opt = 0; opt < CLG_OPTS; opt++) {
         u.opt = (enum clg_opt)opt;
-        TRY(ops->update(device, &t->W, &t->slot0, &t->slot1, &t->dW, t->W.count, t->W.count - 9,
-                        &u));
+        TRY(ops->update(device, &t->W, &t->slot0, &t->slot1, &t->dW, n, n - 9, &u));
     }
+    u.opt = CLG_RMSPROP;
+    u.momentum = 0;
+    TRY(ops->update(device, &t->W, &t->slot0, &t->slot1, &t->dW, n, n - 9, &u));
 }
 
 /* Everything with the REGISTER products, or the LOCAL products alone, which cost a simulator much.

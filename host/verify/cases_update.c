@@ -1,0 +1,229 @@
+/* Single operations on figures (score, penalty, norms, living units) and on parameters (clipping,
+ * the optimisers). */
+#include "verify/cases.h"
+
+#include "core/memory.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+/* Onto sums that have been growing for long, so that the compensation matters. */
+static const double stats_before[CLG_STATS] = {123456.789, 0.0021, 98765.4321, -0.0013};
+
+static clg_status score(struct clg_bench *bench, int B, int O, enum clg_target target)
+{
+    static const int32_t hits_before = 16777217;
+    struct clg_buf *stats, *hits, *row_loss, *y, *t;
+    double *loss;
+    CLG_TRY(clg_bench_vector(bench, &stats, "stats", CLG_STATS, stats_before));
+    CLG_TRY(clg_bench_integers(bench, &hits, "hits", 1, &hits_before));
+    CLG_TRY(clg_bench_numbers(bench, &loss, (size_t)B));
+    for (int b = 0; b < B; b++)
+        loss[b] = 1e-3 * fabs(loss[b]);
+    CLG_TRY(clg_bench_vector(bench, &row_loss, "row_loss", (size_t)B, loss));
+    CLG_TRY(clg_bench_drawn_matrix(bench, &y, "y", B, O));
+    CLG_TRY(clg_case_targets(bench, &t, B, O, target, 0));
+    return bench->ops->score(bench->device, stats, hits, row_loss, y, t, B, O, target);
+}
+
+static clg_status scores(struct clg_bench *bench)
+{
+    static const int full[][2] = {{1, 1},   {7, 1},   {1, 2},   {64, 2},   {65, 10},
+                                  {129, 7}, {33, 17}, {16, 33}, {784, 16}, {1000, 10}};
+    static const int quick[][2] = {{7, 1}, {65, 10}};
+    static const enum clg_draw draws[] = {CLG_DRAW_TIES, CLG_DRAW_NORMAL, CLG_DRAW_SMALL};
+    size_t count = bench->full ? COUNT(full) : COUNT(quick);
+    for (size_t i = 0; i < count; i++) {
+        const int *shape = bench->full ? full[i] : quick[i];
+        for (size_t d = 0; d < COUNT(draws); d++) {
+            clg_bench_begin(bench, draws[d]);
+            CLG_TRY(clg_bench_end(bench, score(bench, shape[0], shape[1], CLG_TARGET_CLASS)));
+            clg_bench_begin(bench, draws[d]);
+            CLG_TRY(clg_bench_end(bench, score(bench, shape[0], shape[1], CLG_TARGET_VALUE)));
+        }
+    }
+    return CLG_OK;
+}
+
+static clg_status penalty(struct clg_bench *bench, size_t n)
+{
+    struct clg_buf *stats, *scratch, *params;
+    CLG_TRY(clg_bench_vector(bench, &stats, "stats", CLG_STATS, stats_before));
+    CLG_TRY(clg_bench_vector(bench, &scratch, "scratch", CLG_PENALTY_SCRATCH, NULL));
+    CLG_TRY(clg_bench_drawn_vector(bench, &params, "params", n));
+    return bench->ops->penalty(bench->device, stats, scratch, params, n, 0.5e-4 * 64);
+}
+
+static clg_status penalties(struct clg_bench *bench)
+{
+    static const size_t full[] = {1, 7, 16, 17, 255, 256, 257, 4099, 16384, 16385, 101770};
+    static const size_t quick[] = {1, 17, 16385};
+    size_t count = bench->full ? COUNT(full) : COUNT(quick);
+    for (size_t i = 0; i < count; i++) {
+        for (int draw = 0; draw <= CLG_DRAW_MIXED; draw++) {
+            clg_bench_begin(bench, (enum clg_draw)draw);
+            CLG_TRY(clg_bench_end(bench, penalty(bench, bench->full ? full[i] : quick[i])));
+        }
+    }
+    return CLG_OK;
+}
+
+static clg_status square_sum(struct clg_bench *bench, size_t n, size_t at)
+{
+    static const double before[3] = {1, 2, 3};
+    struct clg_buf *out, *scratch, *x;
+    CLG_TRY(clg_bench_vector(bench, &out, "out", 3, before));
+    CLG_TRY(clg_bench_vector(bench, &scratch, "scratch", CLG_PENALTY_SCRATCH, NULL));
+    CLG_TRY(clg_bench_drawn_vector(bench, &x, "x", n));
+    return bench->ops->square_sum(bench->device, out, scratch, x, n, at);
+}
+
+/* To a limit far below the norm, one about it, and one far above. */
+static clg_status clip(struct clg_bench *bench, size_t n, double part)
+{
+    struct clg_buf *grads, *norm2;
+    double *g, norms[2] = {7, 0};
+    CLG_TRY(clg_bench_numbers(bench, &g, n));
+    for (size_t i = 0; i < n; i++)
+        norms[1] += g[i] * g[i];
+    CLG_TRY(clg_bench_vector(bench, &grads, "grads", n, g));
+    CLG_TRY(clg_bench_vector(bench, &norm2, "norm2", 2, norms));
+    return bench->ops->clip(bench->device, grads, norm2, n, 1, part * (sqrt(norms[1]) + 1e-6));
+}
+
+static clg_status norms(struct clg_bench *bench)
+{
+    static const size_t full[] = {1, 7, 16, 17, 255, 257, 4099, 16385, 101770};
+    static const size_t quick[] = {1, 17, 16385};
+    static const double part[] = {0.01, 0.9999999, 1.0000001, 100};
+    size_t count = bench->full ? COUNT(full) : COUNT(quick);
+    for (size_t i = 0; i < count; i++) {
+        size_t n = bench->full ? full[i] : quick[i];
+        for (int draw = 0; draw <= CLG_DRAW_SMALL; draw++) {
+            clg_bench_begin(bench, (enum clg_draw)draw);
+            CLG_TRY(clg_bench_end(bench, square_sum(bench, n, i % 3)));
+            for (size_t p = 0; p < COUNT(part); p++) {
+                clg_bench_begin(bench, (enum clg_draw)draw);
+                CLG_TRY(clg_bench_end(bench, clip(bench, n, part[p])));
+            }
+        }
+    }
+    return CLG_OK;
+}
+
+/* Some units were alive before; many rows have none above 0. */
+static clg_status mark_alive(struct clg_bench *bench, int B, int O)
+{
+    struct clg_buf *alive, *y;
+    int32_t *before = NULL;
+    double *values;
+    size_t count = (size_t)B * (size_t)O;
+    CLG_TRY(clg_bench_numbers(bench, &values, count));
+    for (size_t i = 0; i < count; i++)
+        if (clg_bench_uniform(bench) * B > 1)
+            values[i] = -fabs(values[i]);
+    CLG_TRY(clg_bench_matrix(bench, &y, "y", B, O, values));
+    CLG_TRY(clg_alloc(&before, (size_t)O, sizeof *before, "verification"));
+    for (int j = 0; j < O; j++)
+        before[j] = clg_bench_uniform(bench) < 0.25;
+    clg_status status = clg_bench_integers(bench, &alive, "alive", (size_t)O, before);
+    free(before);
+    return status == CLG_OK ? bench->ops->mark_alive(bench->device, alive, y, B, O) : status;
+}
+
+static clg_status living(struct clg_bench *bench)
+{
+    static const int full[][2] = {{1, 1},   {7, 1},    {1, 7},   {16, 16},
+                                  {33, 17}, {129, 33}, {7, 129}, {784, 10}};
+    static const int quick[][2] = {{7, 17}, {1, 1}, {33, 129}};
+    static const enum clg_draw draws[] = {CLG_DRAW_NORMAL, CLG_DRAW_TIES, CLG_DRAW_SMALL};
+    size_t count = bench->full ? COUNT(full) : COUNT(quick);
+    for (size_t i = 0; i < count; i++) {
+        const int *shape = bench->full ? full[i] : quick[i];
+        for (size_t d = 0; d < COUNT(draws); d++) {
+            clg_bench_begin(bench, draws[d]);
+            CLG_TRY(clg_bench_end(bench, mark_alive(bench, shape[0], shape[1])));
+        }
+    }
+    return CLG_OK;
+}
+
+clg_status clg_cases_figures(struct clg_bench *bench)
+{
+    CLG_TRY(scores(bench));
+    CLG_TRY(penalties(bench));
+    CLG_TRY(norms(bench));
+    return living(bench);
+}
+
+/* ----------------------------------------------------------------- update */
+
+static clg_status update(struct clg_bench *bench, size_t n, size_t n_weights,
+                         const struct clg_update *u)
+{
+    struct clg_buf *params, *grads, *slot[2] = {NULL, NULL};
+    static const char *const name[2] = {"slot0", "slot1"};
+    double *values;
+    /* the slot that holds squares, which are not negative */
+    const int is_adam = u->opt == CLG_ADAM || u->opt == CLG_ADAMW;
+    const int squares = is_adam ? 1 : u->opt == CLG_RMSPROP || u->opt == CLG_ADAGRAD ? 0 : -1;
+    clg_bench_begin(bench, bench->draw);
+    CLG_TRY(clg_bench_drawn_vector(bench, &grads, "grads", n));
+    CLG_TRY(clg_bench_numbers(bench, &values, n));
+    for (size_t i = 0; i < n; i++)
+        values[i] = clg_bench_number_as(bench, CLG_DRAW_NORMAL);
+    CLG_TRY(clg_bench_vector(bench, &params, "params", n, values));
+    for (int s = 0; s < clg_opt_slots(u->opt); s++) {
+        CLG_TRY(clg_bench_numbers(bench, &values, n));
+        for (size_t i = 0; i < n && s == squares; i++)
+            values[i] *= values[i];
+        CLG_TRY(clg_bench_vector(bench, &slot[s], name[s], n, values));
+    }
+    return bench->ops->update(bench->device, params, slot[0], slot[1], grads, n, n_weights, u);
+}
+
+/* rmsprop without it and with it. */
+static double momentum_of(enum clg_opt opt, size_t turn)
+{
+    return opt == CLG_RMSPROP && turn == 0 ? 0.0 : 0.9;
+}
+
+static clg_status updates_at(struct clg_bench *bench, size_t n, size_t n_weights)
+{
+    static const uint64_t step[] = {1, 2, 1000};
+    static const double l2[] = {0, 0.01};
+    for (int opt = 0; opt < CLG_OPTS; opt++) {
+        for (size_t i = 0; i < COUNT(step); i++) {
+            for (size_t j = 0; j < COUNT(l2); j++) {
+                struct clg_update u = {.opt = (enum clg_opt)opt,
+                                       .lr = 0.003,
+                                       .l2 = l2[j],
+                                       .momentum = momentum_of((enum clg_opt)opt, i),
+                                       .beta1 = 0.9,
+                                       .beta2 = 0.999,
+                                       .rho = 0.99,
+                                       .eps = opt == CLG_ADAGRAD ? 1e-10 : 1e-8,
+                                       .weight_decay = j ? 0.3 : 0.01,
+                                       .t = step[i]};
+                CLG_TRY(clg_bench_end(bench, update(bench, n, n_weights, &u)));
+            }
+        }
+    }
+    return CLG_OK;
+}
+
+clg_status clg_cases_updates(struct clg_bench *bench)
+{
+    static const size_t full[][2] = {{1, 1},   {1, 0},     {7, 3},     {16, 16},     {17, 16},
+                                     {33, 17}, {129, 128}, {784, 400}, {4099, 4096}, {33, 15}};
+    static const size_t quick[][2] = {{33, 15}, {1000, 777}};
+    size_t count = bench->full ? COUNT(full) : COUNT(quick);
+    for (size_t i = 0; i < count; i++) {
+        const size_t *shape = bench->full ? full[i] : quick[i];
+        for (int draw = 0; draw < CLG_DRAWS; draw++) {
+            bench->draw = (enum clg_draw)draw;
+            CLG_TRY(updates_at(bench, shape[0], shape[1]));
+        }
+    }
+    return CLG_OK;
+}

@@ -1,0 +1,69 @@
+/* The entries of the watching table, and what they share. */
+#ifndef CLG_VERIFY_WATCH_H
+#define CLG_VERIFY_WATCH_H
+
+#include "verify/operand.h"
+
+/* Frees what the last operation held and names the next. */
+#define OPEN(watch, ...)                                                                           \
+    do {                                                                                           \
+        clg_operands_clear(watch);                                                                 \
+        clg_tally_open((watch)->tally, __VA_ARGS__);                                               \
+    } while (0)
+
+/* An activation in a shape's text. */
+#define ACT_TEXT "%s a %g pieces %d"
+#define ACT_VALUES(act) clg_act_names[(act)->kind], (act)->a, (act)->pieces
+
+static inline struct clg_watch *watch_of(const clg_device *device)
+{
+    return device->ops_user;
+}
+
+/* Whether the device's labels are numbers of classes.  Both sides trust them: where they are not,
+ * the operation is not run. */
+int clg_watch_labels_are_valid(struct clg_watch *watch, const struct clg_operand *t, int O);
+
+/* Ends what is being verified, after an input that no operation could bear. */
+clg_status clg_watch_stopped(const struct clg_watch *watch);
+
+/* The targets of a batch: classes, or values. */
+clg_status clg_watch_targets(struct clg_operand **out, struct clg_watch *watch,
+                             const struct clg_buf *t, int B, int O, enum clg_target target);
+
+clg_status clg_watch_dense_fwd(clg_device *device, struct clg_buf *y, struct clg_buf *z,
+                               const struct clg_buf *x, const struct clg_buf *W,
+                               const struct clg_buf *b, int B, int I, int O,
+                               const struct clg_activation *act);
+clg_status clg_watch_output_fwd(clg_device *device, struct clg_buf *y, const struct clg_buf *z,
+                                int B, int O, const struct clg_activation *act);
+clg_status clg_watch_dropout_fwd(clg_device *device, struct clg_buf *y, const struct clg_buf *x,
+                                 int B, int N, const struct clg_dropout *drop);
+clg_status clg_watch_delta_bwd(clg_device *device, struct clg_buf *dx, struct clg_buf *dy,
+                               const struct clg_buf *dz, const struct clg_buf *W,
+                               const struct clg_buf *y, const struct clg_buf *z, int B, int I,
+                               int O, const struct clg_activation *act,
+                               const struct clg_dropout *drop);
+clg_status clg_watch_grad(clg_device *device, struct clg_buf *dW, struct clg_buf *db,
+                          const struct clg_buf *dz, const struct clg_buf *x, int B, int I, int O);
+clg_status clg_watch_loss_fwd(clg_device *device, struct clg_buf *y, struct clg_buf *dz,
+                              struct clg_buf *row_loss, const struct clg_buf *z,
+                              const struct clg_buf *t, int B, int O,
+                              const struct clg_loss_spec *loss, const struct clg_activation *act,
+                              enum clg_target target, double scale, int mean);
+clg_status clg_watch_score(clg_device *device, struct clg_buf *stats, struct clg_buf *hits,
+                           const struct clg_buf *row_loss, const struct clg_buf *y,
+                           const struct clg_buf *t, int B, int O, enum clg_target target);
+clg_status clg_watch_penalty(clg_device *device, struct clg_buf *stats, struct clg_buf *scratch,
+                             const struct clg_buf *params, size_t n, double factor);
+clg_status clg_watch_square_sum(clg_device *device, struct clg_buf *out, struct clg_buf *scratch,
+                                const struct clg_buf *x, size_t n, size_t at);
+clg_status clg_watch_clip(clg_device *device, struct clg_buf *grads, const struct clg_buf *norm2,
+                          size_t n, size_t at, double limit);
+clg_status clg_watch_mark_alive(clg_device *device, struct clg_buf *alive, const struct clg_buf *y,
+                                int B, int O);
+clg_status clg_watch_update(clg_device *device, struct clg_buf *params, struct clg_buf *slot0,
+                            struct clg_buf *slot1, const struct clg_buf *grads, size_t n,
+                            size_t n_weights, const struct clg_update *u);
+
+#endif

@@ -1,0 +1,34 @@
+/* Inverted dropout: what is kept and what is dropped depends on a counter-based generator and the
+ * element's number alone, so that every device and the reference drop the same ones. */
+
+/* The words of the elements i..i+15: word i % 4 of block i / 4, and so on. */
+INLINE uint16 words16(ulong seed, uint stream, uint turn, ulong i)
+{
+    const uint16 w = philox16(seed, stream, turn, i / 4);
+    const uint shift = (uint)(i % 4);
+    if (shift == 0)
+        return w;
+    const uint16 n = philox16(seed, stream, turn, i / 4 + 4);
+    if (shift == 1)
+        return (uint16)(w.s1, w.s2, w.s3, w.s4, w.s5, w.s6, w.s7, w.s8, w.s9, w.sa, w.sb, w.sc,
+                        w.sd, w.se, w.sf, n.s0);
+    if (shift == 2)
+        return (uint16)(w.s2, w.s3, w.s4, w.s5, w.s6, w.s7, w.s8, w.s9, w.sa, w.sb, w.sc, w.sd,
+                        w.se, w.sf, n.s0, n.s1);
+    return (uint16)(w.s3, w.s4, w.s5, w.s6, w.s7, w.s8, w.s9, w.sa, w.sb, w.sc, w.sd, w.se, w.sf,
+                    n.s0, n.s1, n.s2);
+}
+
+/* y = x * scale where the element's word is at least threshold, else 0.  y (B,N) is overwritten and
+ * may be x (B,N); element (b,j) is number b * N + j; turn is the optimiser's step. */
+kernel void dropout_fwd(global float *y, global const float *x, int B, int N, int ldx, ulong seed,
+                        uint stream, uint turn, uint threshold, float scale)
+{
+    const size_t j = 16 * get_global_id(0), b = get_global_id(1), n = (size_t)N;
+    if (j >= n || b >= (size_t)B)
+        return;
+    const size_t at = b * (size_t)ldx + j;
+    const uint16 word = words16(seed, stream, turn, (ulong)(b * n + j));
+    const float16 kept = select((float16)(0.0f), scale * vload16(0, x + at), word >= threshold);
+    vstore16(fill16(kept, 0.0f, j, n), 0, y + at);
+}
