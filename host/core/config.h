@@ -20,6 +20,9 @@ int clg_config_choice(const clg_config *config, const char *key);
  * fallback where there are fewer. */
 double clg_config_part(const clg_config *config, const char *key, int part, double fallback);
 
+/* Whether a model file keeps option number `option` of clg_config_options(). */
+int clg_config_is_kept(size_t option);
+
 /* The options that describe a network and its learning, one "key=value\n" a line, in table order:
  * what a model file keeps.  Nothing of the run, its paths or its device.  The caller frees it. */
 clg_status clg_config_model_text(char **text, const clg_config *config);
