@@ -31,7 +31,7 @@ enum {
     X(MODEL, "model", 0, "F", "", CLI_EVAL | CLI_PREDICT | CLI_VERIFY | CLI_EXPORT,                \
       "model file (safetensors)")                                                                  \
     X(DATA, "data", 0, "X[,Y]", "", CLI_EVAL | CLI_PREDICT | CLI_VERIFY,                           \
-      "data: a dataset's name, a folder of IDX files, or .npy, .csv, IDX files")                   \
+      "data: a dataset's name, a folder of IDX files, or .npy, .csv, .svm, IDX files")             \
     X(PREDICTIONS, "out", 0, "P.npy|.csv|.png|-", "-", CLI_PREDICT,                                \
       "where the predictions go; -: CSV on standard output")                                       \
     X(PROBA, "proba", 0, NULL, "false", CLI_PREDICT, "the outputs themselves, not class names")    \

@@ -39,8 +39,8 @@ static clg_status check_out(const char *out)
                                                  strcmp(out + length - 4, ".png") == 0 ||
                                                  strcmp(out + length - 4, ".csv") == 0)))
         return CLG_OK;
-    return cli_fail(CLG_EUSAGE, "--out %s: must end in .npy, .csv or .png, or be - for standard output",
-                    out);
+    return cli_fail(CLG_EUSAGE,
+                    "--out %s: must end in .npy, .csv or .png, or be - for standard output", out);
 }
 
 static clg_status deliver(struct cli *cli, const clg_net *net, const float *y, size_t rows,

@@ -122,8 +122,8 @@ static clg_status print_gradient(const struct cli *cli, struct cli_table *table,
                                         cli_json_text(result->first)),
                               stdout);
     CLI_TRY(cli_table_end(table));
-    printf("\nverify: gradient %s, %zu elements, %zu at a kink left out, largest difference %.3g "
-           "(1e-6 allowed)\n",
+    printf("\nverify: gradient %s, %zu elements, %zu at a kink left out, largest difference beyond "
+           "rounding %.3g (1e-6 allowed)\n",
            ok ? "ok" : "MISMATCH", result->compared, result->skipped, result->worst);
     return CLG_OK;
 }

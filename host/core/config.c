@@ -15,16 +15,17 @@
 enum kind {
     TEXT,
     SWITCH,
-    CHOICE,  /* one of the words of `argument`; word:N... takes that many numbers after it */
-    NUMBER,  /* low <= value <= high */
-    POSITIVE,/* 0 < value <= high */
-    INTEGER, /* low <= value <= high */
-    BATCH,   /* an integer from 1, or full */
-    PERIOD   /* "60s" or a number of steps */
+    CHOICE,   /* one of the words of `argument`; word:N... takes that many numbers after it */
+    NUMBER,   /* low <= value <= high */
+    POSITIVE, /* 0 < value <= high */
+    INTEGER,  /* low <= value <= high */
+    BATCH,    /* an integer from 1, or full */
+    PERIOD    /* "60s" or a number of steps */
 };
 
 #define ACTS                                                                                       \
-    "identity|step|sigmoid|tanh|relu|leaky_relu|leaky_relu:A|maxout:K|elu|elu:A|gelu|silu|softplus"
+    "identity|step|sigmoid|tanh|relu|leaky_relu|leaky_relu:A|maxout:K|elu|elu:A|gelu|silu|"        \
+    "softplus"
 
 #define INT_HIGH 2147483647.0
 #define COUNT_HIGH 9007199254740992.0
@@ -32,16 +33,17 @@ enum kind {
 /* X(name, group, argument, fallback, kind, low, high, kept in a model file, help) */
 #define OPTIONS(X)                                                                                 \
     X("train", "data", "X[,Y]", "", TEXT, 0, 0, 0,                                                 \
-      "training data: a dataset's name, a folder of IDX files, or .npy, .csv, IDX files")          \
+      "training data: a dataset's name, a folder of IDX files, or .npy, .csv, .svm, IDX files")    \
     X("val", "data", "X[,Y]", "", TEXT, 0, 0, 0, "validation data, evaluated after every epoch")   \
     X("val-split", "data", "F|N", "0", NUMBER, 0, COUNT_HIGH, 0,                                   \
       "hold back a fraction, or from 1 on a number of rows, for validation")                       \
     X("test", "data", "X[,Y]", "", TEXT, 0, 0, 0, "test data, evaluated at the end")               \
-    X("target", "data", "class|value|input", "", CHOICE, 0, 0, 1,                                        \
-      "what the targets are; default: classes for whole numbers and text, else values; input: the features")            \
+    X("target", "data", "class|value|input", "", CHOICE, 0, 0, 1,                                  \
+      "what the targets are; default: classes for whole numbers and text, else values; "           \
+      "input: the features")                                                                       \
     X("label-col", "data", "NAME|N", "-1", TEXT, 0, 0, 1,                                          \
       "CSV column of the target: a name, or a number from 0, negative from the end")               \
-    X("columns", "data", "A,B,...", "", TEXT, 0, 0, 1, "CSV features to use: names or numbers")         \
+    X("columns", "data", "A,B,...", "", TEXT, 0, 0, 1, "CSV features to use: names or numbers")    \
     X("classes", "data", "A,B,...", "", TEXT, 0, 0, 1,                                             \
       "the classes and their order; rows of others are left out")                                  \
     X("one-vs-rest", "data", NULL, "false", SWITCH, 0, 0, 1,                                       \
@@ -53,46 +55,51 @@ enum kind {
       "scaling of the features; auto: unit for bytes, std for CSV, else none")                     \
     X("layers", "network", "N[:ACT],...", "", TEXT, 0, 0, 1,                                       \
       "hidden layers, for example 256,128 or 256:relu,128:tanh; none: a single layer")             \
-    X("act", "network", ACTS, "relu", CHOICE, 0, 0, 1,                     \
+    X("act", "network", ACTS, "relu", CHOICE, 0, 0, 1,                                             \
       "activation of hidden layers that name none")                                                \
-    X("output-act", "network", ACTS "|softmax", "", CHOICE, 0, 0, 1,          \
+    X("output-act", "network", ACTS "|softmax", "", CHOICE, 0, 0, 1,                               \
       "activation of the output layer; default by the loss: softmax, sigmoid, identity")           \
     X("init", "network", "auto|he|xavier|normal:S|uniform:A|zero", "auto", CHOICE, 0, 0, 1,        \
       "starting weights; auto: he for relu layers, xavier for others and the output")              \
     X("init-from", "network", "F", "", TEXT, 0, 0, 0, "start from the weights of a model file")    \
-    X("freeze", "network", "L,L,...", "", TEXT, 0, 0, 1, "layers, from 0, that keep their weights")     \
-    X("loss", "learning", "ce|bce|mse|huber|huber:D|perceptron", "", CHOICE, 0, 0, 1,                                       \
+    X("freeze", "network", "L,L,...", "", TEXT, 0, 0, 1,                                           \
+      "layers, from 0, that keep their weights")                                                   \
+    X("loss", "learning", "ce|bce|mse|huber|huber:D|perceptron", "", CHOICE, 0, 0, 1,              \
       "loss; default: ce for class targets, mse for values")                                       \
     X("reduction", "learning", "mean|sum", "mean", CHOICE, 0, 0, 1,                                \
       "whether the examples of a batch are averaged or summed")                                    \
-    X("opt", "learning", "sgd|momentum|ema_momentum|nesterov|rmsprop|adagrad|adam|adamw", "adam", CHOICE, 0, 0, 1, "optimiser")              \
+    X("opt", "learning", "sgd|momentum|ema_momentum|nesterov|rmsprop|adagrad|adam|adamw", "adam",  \
+      CHOICE, 0, 0, 1, "optimiser")                                                                \
     X("lr", "learning", "R", "0.001", POSITIVE, 0, 1e30, 1, "learning rate")                       \
-    X("lr-schedule", "learning", "const|step:N:G|exp:G|cosine|linear|plateau:N:G", "const", CHOICE, 0, 0,\
-      1, "learning rate over the epochs")                                                         \
+    X("lr-schedule", "learning", "const|step:N:G|exp:G|cosine|linear|plateau:N:G", "const",        \
+      CHOICE, 0, 0, 1, "learning rate over the epochs")                                            \
     X("warmup", "learning", "N", "0", INTEGER, 0, COUNT_HIGH, 1,                                   \
       "steps over which the learning rate rises to its value")                                     \
     X("clip-norm", "learning", "C", "", POSITIVE, 0, 1e30, 1, "largest norm of the gradient")      \
-    X("momentum", "learning", "M", "", NUMBER, 0, 1, 1,                                            \
-      "momentum; default: 0.9, for rmsprop 0")                                                     \
-    X("rho", "learning", "R", "0.99", NUMBER, 0, 0.9999999, 1, "rmsprop: decay of the mean square")  \
-    X("weight-decay", "learning", "W", "0.01", NUMBER, 0, 1e30, 1, "adamw: decay of the weights")                             \
+    X("momentum", "learning", "M", "", NUMBER, 0, 1, 1, "momentum; default: 0.9, for rmsprop 0")   \
+    X("rho", "learning", "R", "0.99", NUMBER, 0, 0.9999999, 1,                                     \
+      "rmsprop: decay of the mean square")                                                         \
+    X("weight-decay", "learning", "W", "0.01", NUMBER, 0, 1e30, 1, "adamw: decay of the weights")  \
     X("beta1", "learning", "B", "0.9", NUMBER, 0, 0.9999999, 1, "adam: decay of the first moment") \
     X("beta2", "learning", "B", "0.999", NUMBER, 0, 0.9999999, 1,                                  \
       "adam: decay of the second moment")                                                          \
     X("eps", "learning", "E", "", POSITIVE, 0, 1e30, 1,                                            \
-      "added to the denominator; default: 1e-8, for adagrad 1e-10")      \
+      "added to the denominator; default: 1e-8, for adagrad 1e-10")                                \
     X("l2", "learning", "L", "0", NUMBER, 0, 1e30, 1,                                              \
       "adds (L/2) times the sum of squared weights to the cost")                                   \
     X("dropout", "learning", "P[,P...]", "0", TEXT, 0, 0, 1,                                       \
       "share of each hidden layer's outputs dropped: one for all, or one a layer")                 \
-    X("dropout-input", "learning", "P", "0", NUMBER, 0, 0.9999999, 1, "share of the inputs dropped")  \
+    X("dropout-input", "learning", "P", "0", NUMBER, 0, 0.9999999, 1,                              \
+      "share of the inputs dropped")                                                               \
     X("label-smoothing", "learning", "E", "0", NUMBER, 0, 1, 1, "ce: mass given to all classes")   \
-    X("class-weights", "learning", "W,W,...", "", TEXT, 0, 0, 1, "weight of each class in the loss")  \
+    X("class-weights", "learning", "W,W,...", "", TEXT, 0, 0, 1,                                   \
+      "weight of each class in the loss")                                                          \
     X("patience", "learning", "N", "", INTEGER, 1, INT_HIGH, 1,                                    \
       "stop after N epochs without a lower validation (else training) loss; keep the best")        \
-    X("teacher", "learning", "F", "", TEXT, 0, 0, 0, "model file whose outputs are learnt as well")  \
+    X("teacher", "learning", "F", "", TEXT, 0, 0, 0,                                               \
+      "model file whose outputs are learnt as well")                                               \
     X("temperature", "learning", "T", "1", POSITIVE, 0, 1e30, 1, "teacher: softens both outputs")  \
-    X("distill-weight", "learning", "A", "0.5", NUMBER, 0, 1, 1, "teacher: its share of the loss")  \
+    X("distill-weight", "learning", "A", "0.5", NUMBER, 0, 1, 1, "teacher: its share of the loss") \
     X("batch", "learning", "N|full", "64", BATCH, 1, INT_HIGH, 1, "examples in a step")            \
     X("epochs", "learning", "N", "10", INTEGER, 1, INT_HIGH, 1, "passes over the training data")   \
     X("steps", "learning", "N", "", INTEGER, 1, COUNT_HIGH, 1,                                     \

@@ -19,26 +19,26 @@ enum clg_purpose { CLG_FOR_TRAINING, CLG_FOR_EVALUATION, CLG_FOR_PREDICTION };
 struct clg_dataset {
     size_t rows, features;
     enum clg_storage storage;
-    const void *x;          /* (stored rows, features); sparse: NULL */
-    size_t *start;          /* sparse: (stored rows + 1), where each row's cells begin */
-    int32_t *cell_column;   /* sparse: (cells), ascending within a row */
-    double *cell_value;     /* sparse: (cells); what has no cell is 0 */
-    size_t *pick;           /* (rows): row i is stored row pick[i]; NULL: all in order */
-    int32_t *labels;        /* (rows); class targets, else NULL */
+    const void *x;        /* (stored rows, features); sparse: NULL */
+    size_t *start;        /* sparse: (stored rows + 1), where each row's cells begin */
+    int32_t *cell_column; /* sparse: (cells), ascending within a row */
+    double *cell_value;   /* sparse: (cells); what has no cell is 0 */
+    size_t *pick;         /* (rows): row i is stored row pick[i]; NULL: all in order */
+    int32_t *labels;      /* (rows); class targets, else NULL */
     int classes;
-    char **class_name;      /* (classes) */
-    int numbered;           /* the file has class numbers, whatever class_name calls them */
-    double *values;         /* (rows,outputs); value targets, else NULL */
+    char **class_name; /* (classes) */
+    int numbered;      /* the file has class numbers, whatever class_name calls them */
+    double *values;    /* (rows,outputs); value targets, else NULL */
     size_t outputs;
-    int height, width;      /* image of one example, 0 where it is none */
+    int height, width; /* image of one example, 0 where it is none */
     int both_parts;
-    int is_csv;             /* normalize auto means std */
+    int is_csv;               /* normalize auto means std */
     enum clg_missing missing; /* what --missing said when it was loaded */
-    char *source;           /* what messages call it */
-    int class_like;         /* a one-dimensional file of integers: as targets these are classes */
+    char *source;             /* what messages call it */
+    int class_like;           /* a one-dimensional file of integers: as targets these are classes */
     /* who owns x */
-    void *memory;           /* freed */
-    void *mapping;          /* unmapped */
+    void *memory;  /* freed */
+    void *mapping; /* unmapped */
     size_t mapping_size;
 };
 
@@ -63,7 +63,8 @@ void clg_dataset_drop_targets(struct clg_dataset *data);
 /* map (data->classes): each class of data as the `classes` names of a network number it.  Text
  * labels are numbered by first appearance, which differs from file to file, so they go by name, and
  * so do names that are numbers on both sides (--classes 7,1); where one side only has plain
- * numbers, by number.  -1 for a class without rows that the network lacks; CLG_EDATA names one with rows. */
+ * numbers, by number.  -1 for a class without rows that the network lacks; CLG_EDATA names one with
+ * rows. */
 clg_status clg_dataset_class_map(int32_t *map, const struct clg_dataset *data, char *const *names,
                                  int classes);
 
@@ -82,10 +83,10 @@ clg_status clg_npy_write(const char *path, const char *descr, const void *data, 
 
 /* x * scale + shift for each feature, with fill for an x that is missing. */
 struct clg_normalise {
-    char kind[64];          /* as --normalize, resolved: none, unit, range:LO:HI, minmax, std */
+    char kind[64]; /* as --normalize, resolved: none, unit, range:LO:HI, minmax, std */
     size_t features;
-    double *scale, *shift;  /* (features) */
-    double *fill;           /* (features) means of what is present, NULL unless --missing mean */
+    double *scale, *shift; /* (features) */
+    double *fill;          /* (features) means of what is present, NULL unless --missing mean */
 };
 
 /* Fits kind (auto is resolved by data) on data's rows, missing values filled.  Constant features

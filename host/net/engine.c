@@ -48,7 +48,8 @@ static clg_status plan_slabs(struct clg_engine *engine, struct clg_plan *plan)
     return clg_plan_add(plan, &engine->best, CLG_REAL, engine->count, "best parameters");
 }
 
-/* Columns of delta_bwd's scratch: the widest maxout layer in front of another; 0 where there is none. */
+/* Columns of delta_bwd's scratch: the widest maxout layer in front of another; 0 where there is
+ * none. */
 static int widest_maxout(const struct clg_engine *engine)
 {
     int widest = 0;
@@ -68,9 +69,8 @@ static clg_status plan_layer(struct clg_engine *engine, struct clg_plan *plan, i
         CLG_TRY(clg_plan_matrix(plan, &layer->z, B, layer->rows, "activations"));
     if (engine->training && !output && engine->net->layer[l].dropout > 0)
         CLG_TRY(clg_plan_matrix(plan, &layer->dropped, B, layer->out, "activations"));
-    return engine->training || output
-               ? clg_plan_matrix(plan, &layer->dz, B, layer->rows, "deltas")
-               : CLG_OK;
+    return engine->training || output ? clg_plan_matrix(plan, &layer->dz, B, layer->rows, "deltas")
+                                      : CLG_OK;
 }
 
 /* Targets of a batch; an autoencoder's are its inputs. */
@@ -131,14 +131,14 @@ static struct clg_update update_of(const struct clg_net *net)
 static struct clg_loss_spec loss_of(struct clg_engine *engine)
 {
     const struct clg_net *net = engine->net;
-    return (struct clg_loss_spec){
-        .kind = net->loss,
-        .delta = net->huber_delta,
-        .smoothing = net->label_smoothing,
-        .class_weights = net->class_weights ? &engine->class_weights : NULL,
-        .norm = net->class_weights ? &engine->weight_norm : NULL,
-        .temperature = clg_config_number(net->config, "temperature"),
-        .mix = clg_config_number(net->config, "distill-weight")};
+    return (struct clg_loss_spec){.kind = net->loss,
+                                  .delta = net->huber_delta,
+                                  .smoothing = net->label_smoothing,
+                                  .class_weights =
+                                      net->class_weights ? &engine->class_weights : NULL,
+                                  .norm = net->class_weights ? &engine->weight_norm : NULL,
+                                  .temperature = clg_config_number(net->config, "temperature"),
+                                  .mix = clg_config_number(net->config, "distill-weight")};
 }
 
 clg_status clg_engine_plan(struct clg_engine **out, struct clg_plan *plan, struct clg_net *net,
@@ -226,8 +226,8 @@ clg_status clg_engine_attach(struct clg_engine *engine)
         CLG_TRY(clg_buf_view(&layer->db, &engine->grads, engine->bias_at[l], vector));
     }
     if (net->class_weights)
-        CLG_TRY(clg_real_upload(&engine->class_weights, net->class_weights, 0,
-                                (size_t)net->classes));
+        CLG_TRY(
+            clg_real_upload(&engine->class_weights, net->class_weights, 0, (size_t)net->classes));
     return make_ranges(engine);
 }
 
@@ -273,12 +273,12 @@ void clg_engine_destroy(clg_engine *engine)
                                  &layer->y, &layer->z, &layer->dropped, &layer->dz};
         release_all(own, sizeof own / sizeof *own);
     }
-    struct clg_buf *own[] = {&engine->params,   &engine->grads,         &engine->slot[0],
-                             &engine->slot[1],  &engine->best,          &engine->x,
-                             &engine->t,        &engine->x_dropped,     &engine->out,
-                             &engine->row_loss, &engine->dy,            &engine->stats,
-                             &engine->hits,     &engine->scratch,       &engine->norms,
-                             &engine->class_weights, &engine->weight_norm};
+    struct clg_buf *own[] = {
+        &engine->params,     &engine->grads,    &engine->slot[0], &engine->slot[1],
+        &engine->best,       &engine->x,        &engine->t,       &engine->x_dropped,
+        &engine->out,        &engine->row_loss, &engine->dy,      &engine->stats,
+        &engine->hits,       &engine->scratch,  &engine->norms,   &engine->class_weights,
+        &engine->weight_norm};
     release_all(own, sizeof own / sizeof *own);
     free(engine->range);
     free(engine);

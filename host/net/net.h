@@ -9,40 +9,40 @@
 enum { CLG_MAX_LAYERS = 64, CLG_LARGEST_LAYER = 1 << 24 };
 
 struct clg_layer {
-    int in, out;            /* units */
-    int rows;               /* of W and b: out * act.pieces */
+    int in, out; /* units */
+    int rows;    /* of W and b: out * act.pieces */
     struct clg_activation act;
-    char act_text[48];      /* "leaky_relu:0.2" */
-    double dropout;         /* of its output, 0 for none */
+    char act_text[48]; /* "leaky_relu:0.2" */
+    double dropout;    /* of its output, 0 for none */
     int frozen;
-    double *W, *b;          /* (rows,in), (rows); in the net's params slab */
+    double *W, *b; /* (rows,in), (rows); in the net's params slab */
 };
 
 struct clg_net {
-    int layers;             /* hidden and output */
+    int layers; /* hidden and output */
     struct clg_layer layer[CLG_MAX_LAYERS];
     enum clg_loss loss;
     double huber_delta, label_smoothing;
-    double *class_weights;  /* (classes), NULL: all 1 */
+    double *class_weights; /* (classes), NULL: all 1 */
     double dropout_input;
     enum clg_opt opt;
     enum clg_target target; /* how the loss takes its targets */
     int target_input;       /* 1: the targets are the inputs (autoencoder) */
     int sum_reduction;
-    int classes;            /* class targets: how many; 0 otherwise */
-    char **class_name;      /* (classes) */
-    clg_config *config;     /* resolved: no "" where a default depends on others */
+    int classes;        /* class targets: how many; 0 otherwise */
+    char **class_name;  /* (classes) */
+    clg_config *config; /* resolved: no "" where a default depends on others */
     struct clg_normalise normalise;
-    char *text;             /* "784,128:relu,10:softmax" */
-    char *notes;            /* what clg_net_init_from took; NULL: nothing to say */
+    char *text;  /* "784,128:relu,10:softmax" */
+    char *notes; /* what clg_net_init_from took; NULL: nothing to say */
 
-    size_t count, weights;  /* parameters in all; of them weights */
-    double *params;         /* all weights layer by layer, then all biases; dense */
-    double *slot[2];        /* the optimiser's moments, laid out as params; NULL: none */
-    uint64_t step;          /* optimiser steps done */
-    int epoch;              /* epochs done */
+    size_t count, weights; /* parameters in all; of them weights */
+    double *params;        /* all weights layer by layer, then all biases; dense */
+    double *slot[2];       /* the optimiser's moments, laid out as params; NULL: none */
+    uint64_t step;         /* optimiser steps done */
+    int epoch;             /* epochs done */
     uint64_t seed;
-    int height, width;      /* of one input where it is an image, else 0 */
+    int height, width; /* of one input where it is an image, else 0 */
 };
 
 /* Inputs and outputs of the network. */
@@ -85,13 +85,13 @@ struct clg_engine_layer {
     struct clg_activation act;
     struct clg_buf W, b, dW, db; /* views of params and grads */
     struct clg_buf y;            /* (max_batch,out) */
-    struct clg_buf z;            /* (max_batch,rows) where the derivative needs it, or of the output */
-    struct clg_buf dropped;      /* (max_batch,out) where there is dropout */
-    struct clg_buf dz;           /* (max_batch,rows) */
+    struct clg_buf z;       /* (max_batch,rows) where the derivative needs it, or of the output */
+    struct clg_buf dropped; /* (max_batch,out) where there is dropout */
+    struct clg_buf dz;      /* (max_batch,rows) */
 };
 
-/* A stretch of the slabs that is updated by one launch: all of them, or, where layers are frozen, the
- * weights or the biases of one layer. */
+/* A stretch of the slabs that is updated by one launch: all of them, or, where layers are frozen,
+ * the weights or the biases of one layer. */
 struct clg_engine_range {
     struct clg_buf params, grads, slot[2]; /* views */
     size_t count, weights;
@@ -102,23 +102,23 @@ struct clg_engine {
     struct clg_net *net;
     const struct clg_ops *ops;
     int layers, max_batch, training;
-    int first_trained;           /* layers in front of it are frozen, and get no delta */
-    struct clg_update update;    /* the optimiser's scalars; lr and t are set at each step */
-    double clip_norm;            /* 0: none */
+    int first_trained;        /* layers in front of it are frozen, and get no delta */
+    struct clg_update update; /* the optimiser's scalars; lr and t are set at each step */
+    double clip_norm;         /* 0: none */
     struct clg_loss_spec loss;
     struct clg_engine_layer layer[CLG_MAX_LAYERS];
     struct clg_buf params, grads, slot[2], best; /* slabs of equal layout, padded */
     struct clg_buf x, t;         /* (max_batch,in); (max_batch) classes or (max_batch,out) values */
     struct clg_buf x_dropped;    /* (max_batch,in) where inputs are dropped */
     const struct clg_buf *input; /* x, or another engine's x of the same shape (a teacher's) */
-    struct clg_buf out, row_loss;/* (max_batch,out) after the output activation; (max_batch) */
-    struct clg_buf dy;           /* scratch of delta_bwd, where a layer is maxout */
+    struct clg_buf out, row_loss; /* (max_batch,out) after the output activation; (max_batch) */
+    struct clg_buf dy;            /* scratch of delta_bwd, where a layer is maxout */
     struct clg_buf stats, hits, scratch, norms, class_weights, weight_norm;
     struct clg_engine_range *range; /* (ranges), where layers are frozen */
     int ranges;
-    size_t count, weights;       /* elements of a slab; of them in front, weights */
+    size_t count, weights; /* elements of a slab; of them in front, weights */
     size_t weight_at[CLG_MAX_LAYERS], bias_at[CLG_MAX_LAYERS]; /* first element in a slab */
-    int best_kept;               /* 1: best holds parameters */
+    int best_kept;                                             /* 1: best holds parameters */
 };
 
 /* The scores gathered since stats and hits were last zeroed: means over `rows` examples. */
@@ -134,12 +134,13 @@ clg_status clg_engine_plan(struct clg_engine **out, struct clg_plan *plan, struc
                            int max_batch, int training);
 clg_status clg_engine_attach(struct clg_engine *engine);
 
-/* Enqueue: forward of the batch in engine->input up to z of the output layer.  dropping 1: with dropout,
- * by the step that comes next. */
+/* Enqueue: forward of the batch in engine->input up to z of the output layer.  dropping 1: with
+ * dropout, by the step that comes next. */
 clg_status clg_engine_fwd(struct clg_engine *engine, int B, int dropping);
 /* Enqueue: the output activation alone, from z to out. */
 clg_status clg_engine_output(struct clg_engine *engine, int B);
-/* Enqueue: out, row_loss and the first delta of the batch in x and t.  teacher_z as in clg_loss_spec. */
+/* Enqueue: out, row_loss and the first delta of the batch in x and t.  teacher_z as in
+ * clg_loss_spec. */
 clg_status clg_engine_loss(struct clg_engine *engine, int B, const struct clg_buf *teacher_z);
 /* Enqueue: adds the batch's loss, hits and, with L2, penalty to stats and hits. */
 clg_status clg_engine_score(struct clg_engine *engine, int B);

@@ -1,5 +1,5 @@
-/* The passes of a network over one batch: forward, loss, backward, update.  Each is a few entries of the
- * operation table; nothing waits here but the reading of norms. */
+/* The passes of a network over one batch: forward, loss, backward, update.  Each is a few entries
+ * of the operation table; nothing waits here but the reading of norms. */
 #include "net/net.h"
 
 #include <math.h>
@@ -42,10 +42,9 @@ clg_status clg_engine_fwd(struct clg_engine *engine, int B, int dropping)
         if (l == last)
             return engine->ops->dense_fwd(engine->device, &layer->z, NULL, input, &layer->W,
                                           &layer->b, B, layer->in, layer->rows, &identity);
-        CLG_TRY(engine->ops->dense_fwd(engine->device, &layer->y,
-                                       clg_act_keeps_z(layer->act.kind) ? &layer->z : NULL, input,
-                                       &layer->W, &layer->b, B, layer->in, layer->out,
-                                       &layer->act));
+        CLG_TRY(engine->ops->dense_fwd(
+            engine->device, &layer->y, clg_act_keeps_z(layer->act.kind) ? &layer->z : NULL, input,
+            &layer->W, &layer->b, B, layer->in, layer->out, &layer->act));
         if (dropping && layer->dropped.device)
             CLG_TRY(drop(engine, &layer->dropped, &layer->y, B, layer->out, l));
     }
@@ -102,12 +101,10 @@ clg_status clg_engine_bwd(struct clg_engine *engine, int B)
             break;
         struct clg_engine_layer *front = layer - 1;
         struct clg_dropout d = dropout_of(engine, l - 1);
-        CLG_TRY(engine->ops->delta_bwd(engine->device, &front->dz,
-                                       front->act.pieces > 1 ? &engine->dy : NULL, &layer->dz,
-                                       &layer->W, &front->y,
-                                       clg_act_keeps_z(front->act.kind) ? &front->z : NULL, B,
-                                       layer->in, layer->rows, &front->act,
-                                       front->dropped.device ? &d : NULL));
+        CLG_TRY(engine->ops->delta_bwd(
+            engine->device, &front->dz, front->act.pieces > 1 ? &engine->dy : NULL, &layer->dz,
+            &layer->W, &front->y, clg_act_keeps_z(front->act.kind) ? &front->z : NULL, B, layer->in,
+            layer->rows, &front->act, front->dropped.device ? &d : NULL));
     }
     return CLG_OK;
 }
@@ -120,7 +117,8 @@ static clg_status update_range(struct clg_engine *engine, struct clg_engine_rang
                                range->weights, &engine->update);
 }
 
-/* Scales all gradients down where their norm is above the limit; those of frozen layers are zero. */
+/* Scales all gradients down where their norm is above the limit; those of frozen layers are zero.
+ */
 static clg_status clip(struct clg_engine *engine)
 {
     const size_t at = 2 * CLG_MAX_LAYERS;

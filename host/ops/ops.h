@@ -14,13 +14,31 @@
 
 /* Values are those of ACT_KIND, LOSS in the kernels. */
 enum clg_act {
-    CLG_IDENTITY, CLG_SIGMOID, CLG_TANH, CLG_RELU, CLG_SOFTMAX, CLG_STEP, CLG_LEAKY_RELU, CLG_ELU,
-    CLG_GELU, CLG_SILU, CLG_SOFTPLUS, CLG_MAXOUT, CLG_ACTS
+    CLG_IDENTITY,
+    CLG_SIGMOID,
+    CLG_TANH,
+    CLG_RELU,
+    CLG_SOFTMAX,
+    CLG_STEP,
+    CLG_LEAKY_RELU,
+    CLG_ELU,
+    CLG_GELU,
+    CLG_SILU,
+    CLG_SOFTPLUS,
+    CLG_MAXOUT,
+    CLG_ACTS
 };
 enum clg_loss { CLG_CE, CLG_BCE, CLG_MSE, CLG_HUBER, CLG_PERCEPTRON, CLG_LOSSES };
 enum clg_opt {
-    CLG_SGD, CLG_MOMENTUM, CLG_ADAM, CLG_EMA_MOMENTUM, CLG_NESTEROV, CLG_RMSPROP, CLG_ADAGRAD,
-    CLG_ADAMW, CLG_OPTS
+    CLG_SGD,
+    CLG_MOMENTUM,
+    CLG_ADAM,
+    CLG_EMA_MOMENTUM,
+    CLG_NESTEROV,
+    CLG_RMSPROP,
+    CLG_ADAGRAD,
+    CLG_ADAMW,
+    CLG_OPTS
 };
 
 /* An activation with its numbers: a is the slope of leaky_relu (default 0.01) and the alpha of elu
@@ -33,31 +51,32 @@ struct clg_activation {
 };
 
 /* Whether the derivative needs z beside y (gelu, silu: it has no closed form in y; maxout: which
- * piece was the largest).  Such a layer keeps z in a matrix of its own; all others write y over z. */
+ * piece was the largest).  Such a layer keeps z in a matrix of its own; all others write y over z.
+ */
 int clg_act_keeps_z(enum clg_act kind);
 
 /* How targets are stored: one class number a row (I32), one-hot over O outputs or, with one output,
  * as 0 and 1; or values (B,O), reals. */
 enum clg_target { CLG_TARGET_CLASS, CLG_TARGET_VALUE };
 
-/* A loss with its numbers.  class_weights: CLG_REAL (O, or 2 where O is 1), NULL for none; with them
- * the mean of a batch divides by the sum of its examples' weights (class targets only), which
+/* A loss with its numbers.  class_weights: CLG_REAL (O, or 2 where O is 1), NULL for none; with
+ * them the mean of a batch divides by the sum of its examples' weights (class targets only), which
  * loss_fwd finds in `norm` (CLG_REAL (1), scratch).  teacher_z (B,O): logits of a teacher, NULL for
  * none; loss = (1-mix) ce + mix T^2 KL(softmax(teacher_z/T) || softmax(z/T)). */
 struct clg_loss_spec {
     enum clg_loss kind;
-    double delta;       /* huber; default 1 */
-    double smoothing;   /* ce: label smoothing, 0..1 */
+    double delta;     /* huber; default 1 */
+    double smoothing; /* ce: label smoothing, 0..1 */
     const struct clg_buf *class_weights;
     struct clg_buf *norm;
     const struct clg_buf *teacher_z;
     double temperature, mix;
 };
 
-/* Inverted dropout: element i = b * columns + j of a matrix is kept where Philox word i % 4 of block
- * i / 4 of (seed, CLG_STREAM_DROPOUT + (layer << 8), step) is at least p * 2^32, and then divided by
- * 1 - p; otherwise it is 0.  step is the optimiser's step, from 0; layer 0 is the input. p is 0..1,
- * below 1. */
+/* Inverted dropout: element i = b * columns + j of a matrix is kept where Philox word i % 4 of
+ * block i / 4 of (seed, CLG_STREAM_DROPOUT + (layer << 8), step) is at least p * 2^32, and then
+ * divided by 1 - p; otherwise it is 0.  step is the optimiser's step, from 0; layer 0 is the input.
+ * p is 0..1, below 1. */
 struct clg_dropout {
     double p;
     uint64_t seed;
@@ -135,9 +154,9 @@ struct clg_ops {
      * of by B: scale is then 1.  Formulas: docs/formulas.md.  Overwrites all three. */
     clg_status (*loss_fwd)(clg_device *device, struct clg_buf *y, struct clg_buf *dz,
                            struct clg_buf *row_loss, const struct clg_buf *z,
-                           const struct clg_buf *t, int B, int O,
-                           const struct clg_loss_spec *loss, const struct clg_activation *act,
-                           enum clg_target target, double scale, int mean);
+                           const struct clg_buf *t, int B, int O, const struct clg_loss_spec *loss,
+                           const struct clg_activation *act, enum clg_target target, double scale,
+                           int mean);
 
     /* Adds the sum of row_loss (B) to stats, and, for class targets, the number of rows whose
      * largest output (first of equals; O = 1: y >= 0.5) is the target to hits. */
@@ -149,10 +168,11 @@ struct clg_ops {
     clg_status (*penalty)(clg_device *device, struct clg_buf *stats, struct clg_buf *scratch,
                           const struct clg_buf *params, size_t n, double factor);
 
-    /* dx (B,I*pieces) = (dz W * dropout mask) * f' of the layer in front, whose output is y (B,I), before
-     * dropout, whose z is kept where clg_act_keeps_z (else NULL), and whose activation is act.  dz
-     * (B,O) and W (O,I) are of the layer behind, O its columns of z.  drop NULL: no dropout between
-     * the two.  dy (B,I) is scratch, used where pieces is above 1.  Overwrites dx and dy. */
+    /* dx (B,I*pieces) = (dz W * dropout mask) * f' of the layer in front, whose output is y (B,I),
+     * before dropout, whose z is kept where clg_act_keeps_z (else NULL), and whose activation is
+     * act.  dz (B,O) and W (O,I) are of the layer behind, O its columns of z.  drop NULL: no
+     * dropout between the two.  dy (B,I) is scratch, used where pieces is above 1.  Overwrites dx
+     * and dy. */
     clg_status (*delta_bwd)(clg_device *device, struct clg_buf *dx, struct clg_buf *dy,
                             const struct clg_buf *dz, const struct clg_buf *W,
                             const struct clg_buf *y, const struct clg_buf *z, int B, int I, int O,
@@ -166,8 +186,8 @@ struct clg_ops {
     clg_status (*square_sum)(clg_device *device, struct clg_buf *out, struct clg_buf *scratch,
                              const struct clg_buf *x, size_t n, size_t at);
 
-    /* grads (n) *= min(1, limit / (sqrt(norm2[at]) + 1e-6)): PyTorch's clip_grad_norm_, with the squared norm
-     * that square_sum left. */
+    /* grads (n) *= min(1, limit / (sqrt(norm2[at]) + 1e-6)): PyTorch's clip_grad_norm_, with the
+     * squared norm that square_sum left. */
     clg_status (*clip)(clg_device *device, struct clg_buf *grads, const struct clg_buf *norm2,
                        size_t n, size_t at, double limit);
 

@@ -1,6 +1,6 @@
 /* Predictions as a file: .npy for programs (class numbers as int32, values and probabilities as
- * float32), CSV for people (a header, class names quoted as in RFC 4180), .png where the outputs are
- * pictures of the inputs' size. */
+ * float32), CSV for people (a header, class names quoted as in RFC 4180), .png where the outputs
+ * are pictures of the inputs' size. */
 #define _GNU_SOURCE
 #include "net/net.h"
 
@@ -52,9 +52,8 @@ static void grey_outputs(unsigned char *grey, const void *user, size_t tile, siz
 static clg_status write_png(const char *path, const clg_net *net, const float *y, size_t rows)
 {
     struct outputs outputs = {y, net};
-    struct clg_picture picture = {.tiles = rows < MOST_TILES ? rows : MOST_TILES,
-                                  .grey = grey_outputs,
-                                  .user = &outputs};
+    struct clg_picture picture = {
+        .tiles = rows < MOST_TILES ? rows : MOST_TILES, .grey = grey_outputs, .user = &outputs};
     if (clg_net_inputs(net) != clg_net_outputs(net))
         return clg_fail(CLG_EUSAGE,
                         "%s: %d outputs for %d inputs are no picture of them: .npy or .csv", path,
@@ -133,7 +132,8 @@ clg_status clg_predict_write(const char *path, const clg_net *net, const float *
     if (clg_ends_in(path, ".png"))
         return write_png(path, net, y, rows);
     if (strcmp(path, "-") != 0 && !clg_ends_in(path, ".csv"))
-        return clg_fail(CLG_EUSAGE, "%s: predictions are written as .npy, .csv or .png, or to -", path);
+        return clg_fail(CLG_EUSAGE, "%s: predictions are written as .npy, .csv or .png, or to -",
+                        path);
     CLG_TRY(csv_text(&text, &size, net, y, rows, as_classes));
     clg_status status = strcmp(path, "-") == 0
                             ? clg_write_all(STDOUT_FILENO, "standard output", text, size)

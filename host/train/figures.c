@@ -1,5 +1,5 @@
-/* Per-layer figures at the end of an epoch: norms, and the share of relu units that no longer answer
- * to any of a fixed sample of training rows. */
+/* Per-layer figures at the end of an epoch: norms, and the share of relu units that no longer
+ * answer to any of a fixed sample of training rows. */
 #include "train/figures.h"
 
 #include "core/memory.h"
@@ -29,8 +29,8 @@ static clg_status mark(struct clg_figures *figures, struct clg_engine *engine, i
 {
     for (int l = 0; l < figures->layers; l++)
         if (figures->alive[l].device)
-            CLG_TRY(engine->ops->mark_alive(engine->device, &figures->alive[l],
-                                            &engine->layer[l].y, B, engine->layer[l].out));
+            CLG_TRY(engine->ops->mark_alive(engine->device, &figures->alive[l], &engine->layer[l].y,
+                                            B, engine->layer[l].out));
     return CLG_OK;
 }
 

@@ -34,17 +34,17 @@ struct loop {
 
     int batch, shuffle, epochs;
     size_t rows;
-    uint64_t epoch_steps, steps;   /* in an epoch; to do in all */
-    uint64_t log_every;            /* steps; 0: epochs only */
-    double save_seconds;           /* one of the two is 0 */
+    uint64_t epoch_steps, steps; /* in an epoch; to do in all */
+    uint64_t log_every;          /* steps; 0: epochs only */
+    double save_seconds;         /* one of the two is 0 */
     uint64_t save_steps;
-    int patience;                  /* epochs; 0: none */
+    int patience; /* epochs; 0: none */
 
     double started, last_save, last_progress, epoch_started;
     struct clg_progress progress;
-    size_t epoch_rows;             /* examples done in this epoch */
+    size_t epoch_rows; /* examples done in this epoch */
     double best_loss;
-    int stored;                    /* every program's binary is in the cache */
+    int stored; /* every program's binary is in the cache */
     int best_epoch, best_saved, stopped_early;
     uint64_t best_step;
 };
@@ -141,11 +141,10 @@ static void say(const struct loop *loop, const char *format, ...)
 
 static clg_status diverged(const struct loop *loop, const char *what)
 {
-    return clg_fail(CLG_EDIVERGED,
-                    "training diverged: %s at epoch %d, step %llu: try a --lr below %s%s", what,
-                    loop->progress.epoch, (unsigned long long)loop->net->step,
-                    clg_config_get(loop->net->config, "lr"),
-                    loop->run ? "; earlier saves are kept" : "");
+    return clg_fail(
+        CLG_EDIVERGED, "training diverged: %s at epoch %d, step %llu: try a --lr below %s%s", what,
+        loop->progress.epoch, (unsigned long long)loop->net->step,
+        clg_config_get(loop->net->config, "lr"), loop->run ? "; earlier saves are kept" : "");
 }
 
 /* Reads the epoch's figures so far into progress; a loss that is not finite ends the training. */
@@ -192,8 +191,8 @@ static clg_status save_best(struct loop *loop)
         best->slot[s] = NULL;
     }
     if (status == CLG_OK)
-        status = clg_run_save(loop->run, best, "best.safetensors",
-                              loop->device->kind == CLG_REFERENCE);
+        status =
+            clg_run_save(loop->run, best, "best.safetensors", loop->device->kind == CLG_REFERENCE);
     clg_net_destroy(best);
     loop->best_saved = status == CLG_OK;
     return status;
@@ -239,8 +238,8 @@ static int epoch_ends(const struct loop *loop)
 static clg_status between_steps(struct loop *loop)
 {
     double now = clg_clock();
-    int line = loop->run && loop->log_every && loop->net->step % loop->log_every == 0 &&
-               !epoch_ends(loop);
+    int line =
+        loop->run && loop->log_every && loop->net->step % loop->log_every == 0 && !epoch_ends(loop);
     int show = loop->hooks.wants_progress && now - loop->last_progress >= PROGRESS_PERIOD;
     int due = save_due(loop, now);
     if (!line && !show && !due)
@@ -269,8 +268,7 @@ static clg_status one_step(struct loop *loop, uint64_t index)
     CLG_TRY(clg_engine_loss(engine, B, teacher_z));
     CLG_TRY(clg_engine_score(engine, B));
     CLG_TRY(clg_engine_bwd(engine, B));
-    loop->progress.lr =
-        clg_schedule_rate(&loop->schedule, loop->progress.epoch, loop->net->step);
+    loop->progress.lr = clg_schedule_rate(&loop->schedule, loop->progress.epoch, loop->net->step);
     CLG_TRY(clg_engine_step(engine, loop->progress.lr));
     loop->epoch_rows += (size_t)B;
     loop->progress.epoch_step = index + 1;
@@ -373,7 +371,8 @@ static int out_of_patience(const struct loop *loop)
     return loop->patience && loop->net->epoch - loop->best_epoch >= loop->patience;
 }
 
-/* After an early stop the network is the best epoch's; the run's last.safetensors stays the last's. */
+/* After an early stop the network is the best epoch's; the run's last.safetensors stays the last's.
+ */
 static clg_status take_best(struct loop *loop)
 {
     if (!loop->patience || !loop->engine->best_kept)

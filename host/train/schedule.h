@@ -1,9 +1,9 @@
 /* Learning-rate schedules.  e counts epochs from 0 to E-1:
  *   step:N:G  rate G^floor(e/N)      exp:G   rate G^e
  *   cosine    rate (1+cos(pi e/E))/2 linear  rate (1-e/E)
- *   plateau:N:G  rate times G when more than N epochs have passed without a loss below 0.9999 of the
- *             best (PyTorch's ReduceLROnPlateau with its defaults)
- * warmup W multiplies by (s+1)/W over the first W steps s. */
+ *   plateau:N:G  rate times G when more than N epochs have passed without a loss below 0.9999 of
+ * the best (PyTorch's ReduceLROnPlateau with its defaults) warmup W multiplies by (s+1)/W over the
+ * first W steps s. */
 #ifndef CLG_TRAIN_SCHEDULE_H
 #define CLG_TRAIN_SCHEDULE_H
 

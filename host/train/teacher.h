@@ -1,5 +1,5 @@
-/* Distillation's teacher (Hinton, Vinyals, Dean: Distilling the knowledge in a neural network, 2015):
- * its logits enter the loss of the network that learns (struct clg_loss_spec). */
+/* Distillation's teacher (Hinton, Vinyals, Dean: Distilling the knowledge in a neural network,
+ * 2015): its logits enter the loss of the network that learns (struct clg_loss_spec). */
 #ifndef CLG_TRAIN_TEACHER_H
 #define CLG_TRAIN_TEACHER_H
 

@@ -115,17 +115,17 @@ CLG_API clg_status clg_config_write(const clg_config *config, const char *path);
 typedef struct clg_device clg_device;
 
 typedef struct clg_device_info {
-    int platform, index;      /* the P:D of --device; -1:-1 is the reference */
+    int platform, index; /* the P:D of --device; -1:-1 is the reference */
     char platform_name[128], vendor[128], name[128], opencl_version[128], driver_version[128];
-    char type[16];            /* gpu, cpu, accelerator, other, reference */
-    int units;                /* compute units */
-    uint64_t memory;          /* bytes on the device */
-    uint64_t max_allocation;  /* bytes in one buffer */
-    uint64_t local_memory;    /* bytes of local memory a work-group has */
-    int clock_mhz;            /* 0 where the driver does not say */
-    int usable;               /* 0: available neither to compile nor to run; quirks says why */
-    double score;             /* --device auto takes the highest */
-    char quirks[256];         /* what to know about this driver, or "" */
+    char type[16];           /* gpu, cpu, accelerator, other, reference */
+    int units;               /* compute units */
+    uint64_t memory;         /* bytes on the device */
+    uint64_t max_allocation; /* bytes in one buffer */
+    uint64_t local_memory;   /* bytes of local memory a work-group has */
+    int clock_mhz;           /* 0 where the driver does not say */
+    int usable;              /* 0: available neither to compile nor to run; quirks says why */
+    double score;            /* --device auto takes the highest */
+    char quirks[256];        /* what to know about this driver, or "" */
 } clg_device_info;
 
 /* Every device of every platform, in the order of their numbers, and the reference last.  The
@@ -165,11 +165,11 @@ typedef enum clg_part { CLG_PART_ALL, CLG_PART_TRAIN, CLG_PART_TEST } clg_part;
 
 typedef struct clg_dataset_info {
     size_t rows, features;
-    int classes;           /* class targets: how many classes; 0 otherwise */
-    size_t outputs;        /* value targets: columns; 0 otherwise */
-    int bytes;             /* 1: features are bytes 0..255 */
-    int height, width;     /* of one example where it is an image, else 0 */
-    int both_parts;        /* 1: the source holds a training and a test part */
+    int classes;       /* class targets: how many classes; 0 otherwise */
+    size_t outputs;    /* value targets: columns; 0 otherwise */
+    int bytes;         /* 1: features are bytes 0..255 */
+    int height, width; /* of one example where it is an image, else 0 */
+    int both_parts;    /* 1: the source holds a training and a test part */
 } clg_dataset_info;
 
 /* Loads spec: a dataset's name (xor, iris, mnist, fashion-mnist, or a folder of that name under
@@ -218,24 +218,25 @@ CLG_API clg_status clg_net_load(clg_net **out, const char *path, const clg_confi
 /* Writes the model file: temporary file, fsync, rename. */
 CLG_API clg_status clg_net_save(const clg_net *net, const char *path);
 
-/* Takes the weights and biases of every layer whose shape is the same in a model file (--init-from);
- * the others keep theirs.  clg_net_notes says which.  CLG_EDATA where no layer agrees. */
+/* Takes the weights and biases of every layer whose shape is the same in a model file
+ * (--init-from); the others keep theirs.  clg_net_notes says which.  CLG_EDATA where no layer
+ * agrees. */
 CLG_API clg_status clg_net_init_from(clg_net *net, const char *path);
 
 CLG_API void clg_net_destroy(clg_net *net);
 
 CLG_API int clg_net_layers(const clg_net *net);
 
-/* Inputs, outputs and activation of layer (0 is the first hidden layer), as --layers has it: "relu",
- * "leaky_relu:0.2", "maxout:3".  NULL where not wanted. */
+/* Inputs, outputs and activation of layer (0 is the first hidden layer), as --layers has it:
+ * "relu", "leaky_relu:0.2", "maxout:3".  NULL where not wanted. */
 CLG_API clg_status clg_net_layer(const clg_net *net, int layer, int *inputs, int *outputs,
                                  const char **activation);
 
 /* "784,128:relu,10:softmax". */
 CLG_API const char *clg_net_text(const clg_net *net);
 
-/* What is worth saying about how the network came by its weights, one line: "init-from F: took layers
- * 0, 1; layer 2 is 10x30 there and 10x20 here".  "" where there is nothing. */
+/* What is worth saying about how the network came by its weights, one line: "init-from F: took
+ * layers 0, 1; layer 2 is 10x30 there and 10x20 here".  "" where there is nothing. */
 CLG_API const char *clg_net_notes(const clg_net *net);
 
 /* The options that the network was made or loaded with.  Borrowed. */
@@ -244,8 +245,8 @@ CLG_API const clg_config *clg_net_config(const clg_net *net);
 /* The name of class index, NULL where there is none. */
 CLG_API const char *clg_net_class_name(const clg_net *net, int index);
 
-/* Copies layer's weight (O,I) and bias (O) out or in; NULL where not wanted.  maxout:K has K pieces:
- * (K*O,I) and (K*O), all units' first pieces first. */
+/* Copies layer's weight (O,I) and bias (O) out or in; NULL where not wanted.  maxout:K has K
+ * pieces: (K*O,I) and (K*O), all units' first pieces first. */
 CLG_API clg_status clg_net_get_weights(const clg_net *net, int layer, double *weight, double *bias);
 CLG_API clg_status clg_net_set_weights(clg_net *net, int layer, const double *weight,
                                        const double *bias);
@@ -301,15 +302,15 @@ CLG_API clg_status clg_run_open(clg_run **out, const char *folder, const clg_con
 CLG_API void clg_run_close(clg_run *run);
 
 typedef struct clg_progress {
-    int epoch, epochs;            /* from 1; as many as the steps make where those are given */
-    uint64_t step, steps;         /* done in all, to do in all */
+    int epoch, epochs;    /* from 1; as many as the steps make where those are given */
+    uint64_t step, steps; /* done in all, to do in all */
     uint64_t epoch_step, epoch_steps;
-    double loss, accuracy;        /* of this epoch so far; NaN where not known */
-    double val_loss, val_accuracy;/* NaN where there is no validation or it is not yet due */
-    double cost;                  /* loss with the L2 term; NaN where not known */
+    double loss, accuracy;         /* of this epoch so far; NaN where not known */
+    double val_loss, val_accuracy; /* NaN where there is no validation or it is not yet due */
+    double cost;                   /* loss with the L2 term; NaN where not known */
     double samples_per_s, seconds;
-    int epoch_end;                /* 1: all figures are the epoch's */
-    double lr;                    /* learning rate of the last step */
+    int epoch_end; /* 1: all figures are the epoch's */
+    double lr;     /* learning rate of the last step */
     /* At the end of an epoch of a run with a folder, each (layers), else NULL: Euclidean norms of
      * each layer's weights and of its last gradient, and the share of its relu units that gave 0
      * for all of the first 1,024 training rows (NaN for other layers). */
@@ -335,8 +336,8 @@ typedef struct clg_train_result {
     uint64_t steps;
     double loss, cost, accuracy, val_loss, val_accuracy; /* of the last epoch; NaN where unknown */
     double seconds;
-    int best_epoch;   /* with the lowest validation (else training) loss; 0: none */
-    int stopped_early;/* 1: patience ran out, and net holds the best epoch's parameters */
+    int best_epoch;    /* with the lowest validation (else training) loss; 0: none */
+    int stopped_early; /* 1: patience ran out, and net holds the best epoch's parameters */
 } clg_train_result;
 
 /* Trains net on data as its config says, anew from the weights it has: step 0, moments of zero.
@@ -360,13 +361,13 @@ CLG_API clg_status clg_train_batches(clg_train_result *result, clg_net *net, clg
 
 typedef struct clg_evaluation {
     size_t examples;
-    double loss;        /* mean over examples */
-    double accuracy;    /* class targets: fraction; else NaN */
-    int classes;        /* class targets; else 0 */
-    uint64_t *confusion;/* (classes,classes), rows = truth; freed by clg_evaluation_clear */
+    double loss;         /* mean over examples */
+    double accuracy;     /* class targets: fraction; else NaN */
+    int classes;         /* class targets; else 0 */
+    uint64_t *confusion; /* (classes,classes), rows = truth; freed by clg_evaluation_clear */
     double *precision, *recall, *f1; /* (classes); 0 where undefined */
-    double mae, rmse, r2; /* value targets; else NaN */
-    double auc;           /* two classes; else NaN */
+    double mae, rmse, r2;            /* value targets; else NaN */
+    double auc;                      /* two classes; else NaN */
 } clg_evaluation;
 
 CLG_API clg_status clg_evaluate(clg_evaluation *out, const clg_net *net, clg_device *device,
@@ -401,16 +402,16 @@ CLG_API clg_status clg_export(const clg_net *net, const char *format, const char
 /* ----------------------------------------------------------- verification */
 
 typedef struct clg_verify_result {
-    int cases, failed;     /* operations compared, and how many were beyond their bound */
-    int undecided;         /* elements at a kink, accepted on either side */
-    double worst;          /* largest error in units of its bound; at most 1 where all is well */
-    char first[512];       /* the first that failed: operation, shape, element, both values */
-    uint64_t elements;     /* compared */
+    int cases, failed; /* operations compared, and how many were beyond their bound */
+    int undecided;     /* elements at a kink, accepted on either side */
+    double worst;      /* largest error in units of its bound; at most 1 where all is well */
+    char first[512];   /* the first that failed: operation, shape, element, both values */
+    uint64_t elements; /* compared */
 } clg_verify_result;
 
 typedef struct clg_verify_options {
-    int steps;             /* of training in lockstep; 0 means 10 */
-    int operations;        /* 0 none, 1 quick, 2 full: single operations over awkward shapes */
+    int steps;      /* of training in lockstep; 0 means 10 */
+    int operations; /* 0 none, 1 quick, 2 full: single operations over awkward shapes */
     void *user;
     void (*row)(void *user, const char *operation, const char *shape, int failed, double worst);
 } clg_verify_options;
@@ -428,13 +429,14 @@ CLG_API clg_status clg_verify_training(clg_verify_result *out, const clg_net *ne
 
 typedef struct clg_gradient_result {
     size_t compared, skipped; /* elements; skipped: moving them takes a unit over a kink */
-    double worst;             /* largest |a-n| / max(|a|, |n|, max|g| / 1000); up to 1e-6 is well */
-    char first[512];          /* the first beyond: tensor, element, both values; "" where all is well */
+    double worst;             /* largest |a-n|, less the rounding of the losses, over
+                               * max(|a|, |n|, max|g| / 1000); up to 1e-6 is well */
+    char first[512]; /* the first beyond: tensor, element, both values; "" where all is well */
 } clg_gradient_result;
 
 typedef struct clg_gradient_options {
-    int rows;                 /* of data, the first so many, as one batch; 0 means 32 */
-    int samples;              /* elements of each tensor; 0 means 64, below 0 all */
+    int rows;    /* of data, the first so many, as one batch; 0 means 32 */
+    int samples; /* elements of each tensor; 0 means 64, below 0 all */
     void *user;
     void (*layer)(void *user, int layer, size_t compared, size_t skipped, double worst);
 } clg_gradient_options;
