@@ -280,6 +280,31 @@ START_TEST(numbers_beyond_a_float_are_refused)
 }
 END_TEST
 
+/* One mean for all would make the second output's distance from the first look explained. */
+START_TEST(outputs_have_each_their_own_mean)
+{
+    static const float x[3] = {0, 0, 0};
+    static const float t[9] = {1, 101, 7, 2, 104, 7, 3, 107, 7};
+    clg_config *config = harness_config("init", "zero", "normalize", "none", NULL);
+    clg_evaluation evaluation;
+    clg_dataset *data;
+    clg_net *net;
+    ck_ok(clg_dataset_from_arrays(&data, x, 3, 1, NULL, 0, t, 3));
+    ck_ok(clg_net_create(&net, config, data));
+    ck_ok(clg_evaluate(&evaluation, net, device, data));
+    /* all predictions are 0; the third output does not vary and has no R2 */
+    double first = 1 - 14.0 / 2, second = 1 - (101.0 * 101 + 104.0 * 104 + 107.0 * 107) / 18;
+    double squares = 14 + 101.0 * 101 + 104.0 * 104 + 107.0 * 107 + 3 * 49;
+    ck_assert(harness_close(evaluation.r2, (first + second) / 2, 1e-9));
+    ck_assert(harness_close(evaluation.mae, (6 + 312 + 21) / 9.0, 1e-12));
+    ck_assert(harness_close(evaluation.rmse, sqrt(squares / 9), 1e-12));
+    clg_evaluation_clear(&evaluation);
+    clg_net_destroy(net);
+    clg_dataset_destroy(data);
+    clg_config_destroy(config);
+}
+END_TEST
+
 START_TEST(the_reference_is_named_in_any_case)
 {
     static const char *const bad[] = {"abc", "-1", "0", "12x", "99999999999999999999"};
@@ -308,6 +333,7 @@ int main(void)
     tcase_add_test(tests, data_are_checked_before_training);
     tcase_add_test(tests, single_steps_check_their_targets);
     tcase_add_test(tests, numbers_beyond_a_float_are_refused);
+    tcase_add_test(tests, outputs_have_each_their_own_mean);
     tcase_add_test(tests, the_reference_is_named_in_any_case);
     suite_add_tcase(suite, tests);
     return harness_run(suite);

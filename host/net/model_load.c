@@ -2,8 +2,8 @@
  * tensors alone.  Shapes are compared before parameters are allocated, the checksum before they are
  * read. */
 #include "core/memory.h"
-#include "net/describe.h"
 #include "core/text.h"
+#include "net/describe.h"
 #include "net/model_file.h"
 
 #include <errno.h>
@@ -141,9 +141,10 @@ static clg_status read_slab(double *slab, struct clg_tensor_file *file, const st
     return CLG_OK;
 }
 
-/* The double-precision values in place of the rounded ones, of which they must be the originals. */
+/* The double-precision values, which must be the originals of the rounded ones in slab; `take` puts
+ * them in their place. */
 static clg_status widen_slab(double *slab, struct clg_tensor_file *file, const struct clg_net *net,
-                             const char *prefix)
+                             const char *prefix, int take)
 {
     double *wide = NULL;
     clg_status status;
@@ -156,7 +157,8 @@ static clg_status widen_slab(double *slab, struct clg_tensor_file *file, const s
                          file->path, prefix, prefix, i, wide[i], slab[i]);
             goto done;
         }
-    memcpy(slab, wide, net->count * sizeof *wide);
+    if (take)
+        memcpy(slab, wide, net->count * sizeof *wide);
 done:
     free(wide);
     return status;
@@ -165,7 +167,7 @@ done:
 /* Which sets of tensors a file of our own holds. */
 struct contents {
     struct clg_model_slab slab[CLG_MODEL_SLABS];
-    int slabs, wide;
+    int slabs, wide, take_wide;
 };
 
 static clg_status check_own_tensors(struct contents *contents, struct clg_tensor_file *file,
@@ -199,7 +201,7 @@ static clg_status read_own_tensors(struct clg_net *net, const struct contents *c
         const struct clg_model_slab *slab = &contents->slab[i];
         CLG_TRY(read_slab(*slab->values, file, net, "", slab->prefix));
         if (contents->wide)
-            CLG_TRY(widen_slab(*slab->values, file, net, slab->prefix));
+            CLG_TRY(widen_slab(*slab->values, file, net, slab->prefix, contents->take_wide));
     }
     return CLG_OK;
 }
@@ -381,9 +383,9 @@ static clg_status check_asked(const clg_config *asked, const struct clg_net *net
 }
 
 static clg_status load_own(struct clg_net **out, struct clg_tensor_file *file,
-                           const clg_config *config)
+                           const clg_config *config, int wide)
 {
-    struct contents contents = {.slabs = 0};
+    struct contents contents = {.take_wide = wide};
     CLG_TRY(describe_own(out, file));
     struct clg_net *net = *out;
     CLG_TRY(check_asked(config, net, file->path));
@@ -465,18 +467,24 @@ static clg_status load_plain(struct clg_net **out, struct clg_tensor_file *file,
     return read_slab(net->params, file, net, "", "");
 }
 
-clg_status clg_net_load(clg_net **out, const char *path, const clg_config *config)
+clg_status clg_net_load_as(clg_net **out, const char *path, const clg_config *config, int wide)
 {
     struct clg_tensor_file *file = NULL;
     struct clg_net *net = NULL;
     clg_status status;
     *out = NULL;
     CLG_TRY_DONE(clg_model_open(&file, path));
-    CLG_TRY_DONE(is_own(file) ? load_own(&net, file, config) : load_plain(&net, file, config));
+    CLG_TRY_DONE(is_own(file) ? load_own(&net, file, config, wide)
+                              : load_plain(&net, file, config));
     *out = net;
     net = NULL;
 done:
     clg_tensor_file_close(file);
     clg_net_destroy(net);
     return status;
+}
+
+clg_status clg_net_load(clg_net **out, const char *path, const clg_config *config)
+{
+    return clg_net_load_as(out, path, config, 0);
 }

@@ -78,6 +78,11 @@ clg_status clg_net_copy(struct clg_net **out, const struct clg_net *from);
 /* model_file.c: as clg_net_save; wide 1 also writes every tensor as F64 under ref.*. */
 clg_status clg_net_save_as(const struct clg_net *net, const char *path, int wide);
 
+/* model_load.c: as clg_net_load; wide 1 takes the F64 tensors where the file has them, which is for
+ * a run that goes on: everyone else sees the F32 ones. */
+clg_status clg_net_load_as(struct clg_net **out, const char *path, const clg_config *config,
+                           int wide);
+
 /* ------------------------------------------------------------------ engine */
 
 struct clg_engine_layer {

@@ -209,20 +209,38 @@ static clg_status score_classes(clg_evaluation *out, const struct clg_net *net, 
     return net->classes == 2 ? two_class_auc(out, y, truth, out->examples, (int)O) : CLG_OK;
 }
 
-/* MAE, RMSE and R2 over all outputs of all examples; R2 against the mean of all targets. */
-static void score_values(clg_evaluation *out, const double *y, const double *truth, size_t count)
+/* R2 of one output: the rows' squared errors against their spread round the mean; NaN where the
+ * targets do not vary. */
+static double output_r2(const double *y, const double *truth, size_t rows, size_t outputs)
 {
-    double absolute = 0, square = 0, mean = 0, spread = 0, n = (double)count;
-    for (size_t i = 0; i < count; i++) {
+    double square = 0, mean = 0, spread = 0;
+    for (size_t i = 0; i < rows * outputs; i += outputs)
+        mean += truth[i] / (double)rows;
+    for (size_t i = 0; i < rows * outputs; i += outputs) {
+        square += (y[i] - truth[i]) * (y[i] - truth[i]);
+        spread += (truth[i] - mean) * (truth[i] - mean);
+    }
+    return spread > 0 ? 1 - square / spread : (double)NAN;
+}
+
+/* MAE and RMSE over all outputs of all examples; R2 is the mean of the outputs' own, for a common
+ * mean would count what tells the outputs apart as explained. */
+static void score_values(clg_evaluation *out, const double *y, const double *truth, size_t rows,
+                         size_t outputs)
+{
+    double absolute = 0, square = 0, sum = 0, varied = 0, n = (double)rows * (double)outputs;
+    for (size_t i = 0; i < rows * outputs; i++) {
         absolute += fabs(y[i] - truth[i]);
         square += (y[i] - truth[i]) * (y[i] - truth[i]);
-        mean += truth[i] / n;
     }
-    for (size_t i = 0; i < count; i++)
-        spread += (truth[i] - mean) * (truth[i] - mean);
+    for (size_t j = 0; j < outputs; j++) {
+        double r2 = output_r2(y + j, truth + j, rows, outputs);
+        sum += isnan(r2) ? 0 : r2;
+        varied += !isnan(r2);
+    }
     out->mae = absolute / n;
     out->rmse = sqrt(square / n);
-    out->r2 = spread > 0 ? 1 - square / spread : (double)NAN;
+    out->r2 = varied > 0 ? sum / varied : (double)NAN;
 }
 
 /* The inputs as the network sees them: what an autoencoder is to give back. */
@@ -263,7 +281,7 @@ static clg_status score(clg_evaluation *out, const struct session *session, cons
         CLG_TRY_DONE(clg_alloc(&values, count, sizeof *values, "targets"));
         CLG_TRY_DONE(session->net->target_input ? normalised_inputs(values, rows, count)
                                                 : clg_real_download(&rows->t, values, 0, count));
-        score_values(out, y, values, count);
+        score_values(out, y, values, rows->rows, (size_t)rows->outputs);
     }
 done:
     free(labels);
