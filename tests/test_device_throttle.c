@@ -132,23 +132,23 @@ static void run(double step, double seconds, int *waited, double *took, int *dee
     ck_assert_int_eq(queued(), 0);
 }
 
-/* Two waits measure, and the first guess of a step's length may be far too high: two more until the
- * interval is right. */
-static void assert_waits(double step, int waited, double took)
-{
-    ck_assert_msg(waited <= 20 * took + 4, "steps of %g s: %d waits in %g s", step, waited, took);
-}
+/* The clock decides here, and another program may hold the machine just then: what is asked for must
+ * come in one of three tries. */
+enum { TRIES = 3 };
 
 START_TEST(waits_seldom)
 {
     static const double lengths[] = {0, 1e-4, 0.005, 0.035, 0.07};
     for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
-        int waited, deepest, steps;
+        int waited, deepest, steps, fine = 0;
         double took;
-        run(lengths[i], lengths[i] > 0 ? 1.3 : 0.3, &waited, &took, &deepest, &steps);
-        assert_waits(lengths[i], waited, took);
-        ck_assert_msg(waited >= 3 || steps < 5 || lengths[i] == 0, "steps of %g s: %d waits",
-                      lengths[i], waited);
+        for (int try = 0; try < TRIES && !fine; try++) {
+            run(lengths[i], lengths[i] > 0 ? 1.3 : 0.3, &waited, &took, &deepest, &steps);
+            /* two waits measure, and the first guess of a step's length may be far too high: two
+             * more until the interval is right */
+            fine = waited <= 20 * took + 4 && (waited >= 3 || steps < 5 || lengths[i] == 0);
+        }
+        ck_assert_msg(fine, "steps of %g s: %d waits in %g s", lengths[i], waited, took);
     }
 }
 END_TEST
@@ -157,13 +157,16 @@ START_TEST(queues_little)
 {
     static const double lengths[] = {0.002, 0.02, 0.06};
     for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
-        int waited, deepest, steps;
-        double took;
-        run(lengths[i], 1.2, &waited, &took, &deepest, &steps);
-        double step = took / steps, most = step > 0.05 ? 3 * step : 0.2;
-        /* 100 ms are meant; twice as much passes, for the machine may be busy elsewhere while one
-         * half is measured.  Unthrottled, thousands of steps would pile up. */
-        ck_assert_msg(deepest * step <= most, "%d steps of %g s were queued", deepest, step);
+        int waited, deepest, steps, fine = 0;
+        double took, step = 0;
+        for (int try = 0; try < TRIES && !fine; try++) {
+            run(lengths[i], 1.2, &waited, &took, &deepest, &steps);
+            step = took / steps;
+            /* 100 ms are meant; twice as much passes, for one half may have been measured while the
+             * machine was busy.  Unthrottled, thousands of steps would pile up. */
+            fine = deepest * step <= (step > 0.05 ? 3 * step : 0.2);
+        }
+        ck_assert_msg(fine, "%d steps of %g s were queued", deepest, step);
     }
 }
 END_TEST
