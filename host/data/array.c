@@ -220,3 +220,25 @@ done:
     *out = data;
     return CLG_OK;
 }
+
+clg_status clg_array_read(struct clg_dataset **out, const char *path, clg_header_fn read_header,
+                          enum clg_missing missing)
+{
+    struct clg_input *input = NULL;
+    struct clg_dataset *data = NULL;
+    struct clg_array array = {.dims = 0};
+    *out = NULL;
+    CLG_TRY(clg_input_open(&input, path));
+    clg_status status = read_header(&array, input);
+    if (status == CLG_OK)
+        status = clg_array_load(&data, input, &array);
+    clg_input_close(input);
+    if (status == CLG_OK)
+        status = clg_check_finite(data, missing);
+    if (status != CLG_OK) {
+        clg_dataset_destroy(data);
+        return status;
+    }
+    *out = data;
+    return CLG_OK;
+}

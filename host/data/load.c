@@ -46,21 +46,6 @@ static clg_status find_format(enum format *out, const char *path)
     return status;
 }
 
-static clg_status load_array(clg_dataset **out, const char *path, enum format format,
-                             enum clg_missing missing)
-{
-    clg_dataset *data = NULL;
-    *out = NULL;
-    CLG_TRY(format == IDX ? clg_idx_read(&data, path) : clg_npy_read(&data, path));
-    clg_status status = clg_check_finite(data, missing);
-    if (status != CLG_OK) {
-        clg_dataset_destroy(data);
-        return status;
-    }
-    *out = data;
-    return CLG_OK;
-}
-
 /* Only a row that is to go may lack a target. */
 static clg_status load_file(clg_dataset **out, const char *path, const struct clg_request *request,
                             enum clg_csv_role role, size_t partner_rows)
@@ -72,7 +57,8 @@ static clg_status load_file(clg_dataset **out, const char *path, const struct cl
         return clg_libsvm_read(out, path, request);
     if (format == CSV)
         return clg_csv_read(out, path, request, role, partner_rows);
-    return load_array(out, path, format, strict ? CLG_MISSING_ERROR : request->missing);
+    enum clg_missing missing = strict ? CLG_MISSING_ERROR : request->missing;
+    return format == IDX ? clg_idx_read(out, path, missing) : clg_npy_read(out, path, missing);
 }
 
 static clg_status load_pair(clg_dataset **out, const char *x, const char *y,

@@ -198,28 +198,14 @@ static clg_status read_header(struct clg_array *array, struct clg_input *input)
     return status;
 }
 
-clg_status clg_npy_read(struct clg_dataset **out, const char *path)
+clg_status clg_npy_read(struct clg_dataset **out, const char *path, enum clg_missing missing)
 {
-    struct clg_input *input = NULL;
-    struct clg_array array = {.dims = 0};
-    *out = NULL;
-    CLG_TRY(clg_input_open(&input, path));
-    clg_status status = read_header(&array, input);
-    if (status == CLG_OK)
-        status = clg_array_load(out, input, &array);
-    clg_input_close(input);
-    return status;
+    return clg_array_read(out, path, read_header, missing);
 }
 
 clg_status clg_load_npy(struct clg_dataset **out, const char *path)
 {
-    CLG_TRY(clg_npy_read(out, path));
-    clg_status status = clg_check_finite(*out, CLG_MISSING_ERROR);
-    if (status != CLG_OK) {
-        clg_dataset_destroy(*out);
-        *out = NULL;
-    }
-    return status;
+    return clg_npy_read(out, path, CLG_MISSING_ERROR);
 }
 
 /* Elements of four bytes, little-endian whatever the machine is. */

@@ -93,9 +93,13 @@ struct clg_array {
 clg_status clg_array_load(struct clg_dataset **out, struct clg_input *input,
                           const struct clg_array *array);
 
-/* A dataset of an array file, any number in it. */
-clg_status clg_idx_read(struct clg_dataset **out, const char *path);
-clg_status clg_npy_read(struct clg_dataset **out, const char *path);
+/* A dataset of the array file at path, whose header read_header understands; its numbers are checked
+ * as clg_check_finite does. */
+typedef clg_status (*clg_header_fn)(struct clg_array *array, struct clg_input *input);
+clg_status clg_array_read(struct clg_dataset **out, const char *path, clg_header_fn read_header,
+                          enum clg_missing missing);
+clg_status clg_idx_read(struct clg_dataset **out, const char *path, enum clg_missing missing);
+clg_status clg_npy_read(struct clg_dataset **out, const char *path, enum clg_missing missing);
 
 /* CLG_EDATA with row and column of the first Inf among data's features, or of the first NaN where
  * none may be missing. */
