@@ -89,6 +89,11 @@ static void spoil(const char *operation, const char *operand, struct clg_buf *bu
         return;
     enum spoil how = now.how[now.calls++];
     size_t size = clg_elem_size(buf->device, buf->elem);
+    if (buf->transposed) {
+        int turned = (int)count;
+        count = (size_t)columns;
+        columns = turned;
+    }
     if (columns) /* the last row's end, where padding lies between the rows */
         count = (count - 1) * (size_t)clg_stride(buf->device, columns) + (size_t)columns;
     if (how == SPOIL_BEHIND)

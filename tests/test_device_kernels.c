@@ -53,7 +53,7 @@ static void tensors_make(void)
 {
     memset(&t, 0, sizeof t);
     make_matrix(&t.x, B, I);
-    make_matrix(&t.W, O, I);
+    make_matrix(&t.W, I, O); /* weights lie transposed */
     make(&t.b, CLG_REAL, O);
     make_matrix(&t.y, B, O);
     make_matrix(&t.z, B, UNITS);
@@ -62,12 +62,12 @@ static void tensors_make(void)
     make_matrix(&t.dz, B, UNITS);
     make_matrix(&t.teacher, B, O);
     make_matrix(&t.wide_x, B, PIECES * I);
-    make_matrix(&t.wide_W, UNITS, I);
+    make_matrix(&t.wide_W, I, UNITS);
     make(&t.wide_b, CLG_REAL, UNITS);
     make(&t.class_weights, CLG_REAL, O);
     make(&t.norm, CLG_REAL, 1);
     make(&t.alive, CLG_I32, O);
-    make_matrix(&t.dW, O, I);
+    make_matrix(&t.dW, I, O);
     make(&t.db, CLG_REAL, O);
     make(&t.row_loss, CLG_REAL, B);
     make(&t.stats, CLG_REAL, CLG_STATS);
@@ -148,7 +148,7 @@ static void dense_arguments(const struct clg_activation *act)
     const int wide = clg_stride(device, rows);
     const struct clg_buf *W = maxout ? &t.wide_W : &t.W, *b = maxout ? &t.wide_b : &t.b;
     struct clg_buf *z = clg_act_keeps_z(act->kind) ? &t.z : NULL, *sum = z ? z : &t.y;
-    WANT("matmul_nt", product_names, LIST(sum, &t.x, W), LIST(B, rows, I, wide, in, in));
+    WANT("matmul_nn", product_names, LIST(sum, &t.x, W), LIST(B, rows, I, wide, in, wide));
     WANT("bias_fwd", "z bias B N ldz", LIST(sum, b), LIST(B, rows, wide));
     if (maxout)
         WANT("maxout_fwd", "y z B N pieces ldy ldz", LIST(&t.y, z), LIST(B, O, PIECES, out, wide));
@@ -163,7 +163,7 @@ static void delta_arguments(const struct clg_activation *act, const struct clg_d
     const int in = clg_stride(device, I), out = clg_stride(device, O);
     const struct clg_buf *z = clg_act_keeps_z(act->kind) ? &t.wide_x : NULL;
     const struct clg_buf *product = act->pieces > 1 ? &t.dy : &t.dx;
-    WANT("matmul_nn", product_names, LIST(product, &t.dz, &t.W), LIST(B, I, O, in, out, in));
+    WANT("matmul_nt", product_names, LIST(product, &t.dz, &t.W), LIST(B, I, O, in, out, out));
     if (drop)
         WANT("dropout_fwd", dropout_names, LIST(product, product),
              LIST(B, I, in, 77, CLG_STREAM_DROPOUT + 512, 5, 1u << 30, 1 / 0.75));
@@ -190,7 +190,7 @@ static void layer_arguments(void)
         delta_arguments(&act, &drop);
     }
     delta_arguments(&single, NULL);
-    WANT("matmul_tn", product_names, LIST(&t.dW, &t.dz, &t.x), LIST(O, I, B, in, out, in));
+    WANT("matmul_tn", product_names, LIST(&t.dW, &t.x, &t.dz), LIST(I, O, B, out, in, out));
     WANT("bias_bwd", "db dz B N ldz", LIST(&t.db, &t.dz), LIST(B, O, out));
     EXPECT(ops->grad(device, &t.dW, &t.db, &t.dz, &t.x, B, I, O));
     WANT("dropout_fwd", dropout_names, LIST(&t.y, &t.values),

@@ -39,6 +39,25 @@ int clg_height(const clg_device *device, int rows)
     return (rows + device->row_pad - 1) / device->row_pad * device->row_pad;
 }
 
+int clg_weights_transposed(const clg_device *device)
+{
+    return device->kind != CLG_REFERENCE;
+}
+
+size_t clg_weights_size(const clg_device *device, int O, int I)
+{
+    int turned = clg_weights_transposed(device), rows = turned ? I : O, columns = turned ? O : I;
+    return (size_t)clg_height(device, rows) * (size_t)clg_stride(device, columns);
+}
+
+clg_status clg_weights_view(struct clg_buf *view, const struct clg_buf *parent, size_t first, int O,
+                            int I)
+{
+    CLG_TRY(clg_buf_view(view, parent, first, clg_weights_size(parent->device, O, I)));
+    view->transposed = clg_weights_transposed(parent->device);
+    return CLG_OK;
+}
+
 void clg_plan_begin(struct clg_plan *plan, clg_device *device)
 {
     memset(plan, 0, sizeof *plan);

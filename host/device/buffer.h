@@ -3,7 +3,11 @@
  *
  * Matrices.  A matrix (R,C) of reals lives with clg_height(R) rows of clg_stride(C) elements; the
  * padding is zero at first, kernels may write it, and padded columns stay zero: every kernel that
- * writes a matrix keeps or writes zeros there.  Padded rows may hold anything finite. */
+ * writes a matrix keeps or writes zeros there.  Padded rows may hold anything finite.
+ *
+ * Weights W (O,I) lie transposed on an OpenCL device, as a matrix (I,O): the forward product and the
+ * weight gradient then read and write whole rows of 16 without turning anything round, and only the
+ * delta of an inner layer has to.  Uploads and downloads translate, so that elsewhere W is (O,I). */
 #ifndef CLG_DEVICE_BUFFER_H
 #define CLG_DEVICE_BUFFER_H
 
@@ -21,6 +25,7 @@ struct clg_buf {
     size_t count;       /* elements, padding included */
     size_t offset;      /* elements from the start of the parent (views) */
     int is_view;
+    int transposed;     /* 1: a matrix (R,C) that lies as (C,R) */
     cl_mem mem;         /* OpenCL; a view is a sub-buffer of its parent */
     void *host;         /* reference */
 };
@@ -66,6 +71,13 @@ void clg_buf_release(struct clg_buf *buf);
 clg_status clg_buf_view(struct clg_buf *view, const struct clg_buf *parent, size_t first,
                         size_t count);
 size_t clg_view_align(const clg_device *device, enum clg_elem elem);
+
+/* Whether weights lie transposed, the elements that (O,I) of them take, padding included, and a view
+ * of them. */
+int clg_weights_transposed(const clg_device *device);
+size_t clg_weights_size(const clg_device *device, int O, int I);
+clg_status clg_weights_view(struct clg_buf *view, const struct clg_buf *parent, size_t first, int O,
+                            int I);
 
 /* Blocking copies of count elements from element `first` on; elements as they are stored, for reals
  * converted from and to double (upload rounds to float on OpenCL). */

@@ -155,9 +155,46 @@ static size_t matrix_layout(struct layout *out, const struct clg_buf *buf, int r
     return total;
 }
 
+/* to (columns,rows) = from (rows,columns), turned round. */
+static void turn_round(double *to, const double *from, size_t rows, size_t columns)
+{
+    for (size_t r = 0; r < rows; r++)
+        for (size_t c = 0; c < columns; c++)
+            to[c * rows + r] = from[r * columns + c];
+}
+
+/* A matrix (rows,columns) that lies as (columns,rows). */
+static clg_status upload_transposed(struct clg_buf *buf, const double *data, int rows, int columns)
+{
+    struct clg_buf straight = *buf;
+    double *turned;
+    CLG_TRY(clg_alloc(&turned, (size_t)rows * (size_t)columns, sizeof *turned, "a matrix"));
+    turn_round(turned, data, (size_t)rows, (size_t)columns);
+    straight.transposed = 0;
+    clg_status status = clg_matrix_upload(&straight, turned, columns, rows);
+    free(turned);
+    return status;
+}
+
+static clg_status download_transposed(const struct clg_buf *buf, double *data, int rows,
+                                      int columns)
+{
+    struct clg_buf straight = *buf;
+    double *turned;
+    CLG_TRY(clg_alloc(&turned, (size_t)rows * (size_t)columns, sizeof *turned, "a matrix"));
+    straight.transposed = 0;
+    clg_status status = clg_matrix_download(&straight, turned, columns, rows);
+    if (status == CLG_OK)
+        turn_round(data, turned, (size_t)columns, (size_t)rows);
+    free(turned);
+    return status;
+}
+
 clg_status clg_matrix_upload(struct clg_buf *buf, const double *data, int rows, int columns)
 {
     struct layout layout;
+    if (buf->transposed)
+        return upload_transposed(buf, data, rows, columns);
     size_t total = matrix_layout(&layout, buf, rows, columns);
     if (buf->device->kind == CLG_REFERENCE)
         return clg_buf_upload(buf, data, 0, total);
@@ -167,6 +204,8 @@ clg_status clg_matrix_upload(struct clg_buf *buf, const double *data, int rows, 
 clg_status clg_matrix_download(const struct clg_buf *buf, double *data, int rows, int columns)
 {
     struct layout layout;
+    if (buf->transposed)
+        return download_transposed(buf, data, rows, columns);
     size_t total = matrix_layout(&layout, buf, rows, columns);
     if (buf->device->kind == CLG_REFERENCE)
         return clg_buf_download(buf, data, 0, total);

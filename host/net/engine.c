@@ -13,12 +13,6 @@ static size_t rounded_up(size_t value, size_t unit)
     return (value + unit - 1) / unit * unit;
 }
 
-/* Elements that layer's weight matrix takes in a slab. */
-static size_t matrix_size(const clg_device *device, int rows, int columns)
-{
-    return (size_t)clg_height(device, rows) * (size_t)clg_stride(device, columns);
-}
-
 /* Where each tensor starts in a slab: all weights, then all biases, each on the alignment that a
  * view needs. */
 static void lay_out(struct clg_engine *engine)
@@ -26,8 +20,8 @@ static void lay_out(struct clg_engine *engine)
     size_t align = clg_view_align(engine->device, CLG_REAL), at = 0;
     for (int l = 0; l < engine->layers; l++) {
         engine->weight_at[l] = at;
-        at += rounded_up(matrix_size(engine->device, engine->layer[l].rows, engine->layer[l].in),
-                         align);
+        at += rounded_up(
+            clg_weights_size(engine->device, engine->layer[l].rows, engine->layer[l].in), align);
     }
     engine->weights = at;
     for (int l = 0; l < engine->layers; l++) {
@@ -201,7 +195,7 @@ static clg_status make_ranges(struct clg_engine *engine)
     CLG_TRY(clg_alloc(&engine->range, 2 * (size_t)engine->layers, sizeof *engine->range, "ranges"));
     for (int l = 0; l < engine->layers; l++) {
         const struct clg_engine_layer *layer = &engine->layer[l];
-        size_t matrix = matrix_size(engine->device, layer->rows, layer->in);
+        size_t matrix = clg_weights_size(engine->device, layer->rows, layer->in);
         if (engine->net->layer[l].frozen)
             continue;
         CLG_TRY(view_range(engine, engine->weight_at[l], matrix, matrix));
@@ -216,13 +210,14 @@ clg_status clg_engine_attach(struct clg_engine *engine)
     const struct clg_net *net = engine->net;
     for (int l = 0; l < engine->layers; l++) {
         struct clg_engine_layer *layer = &engine->layer[l];
-        size_t matrix = matrix_size(engine->device, layer->rows, layer->in);
         size_t vector = (size_t)clg_stride(engine->device, layer->rows);
-        CLG_TRY(clg_buf_view(&layer->W, &engine->params, engine->weight_at[l], matrix));
+        CLG_TRY(clg_weights_view(&layer->W, &engine->params, engine->weight_at[l], layer->rows,
+                                 layer->in));
         CLG_TRY(clg_buf_view(&layer->b, &engine->params, engine->bias_at[l], vector));
         if (!engine->training)
             continue;
-        CLG_TRY(clg_buf_view(&layer->dW, &engine->grads, engine->weight_at[l], matrix));
+        CLG_TRY(clg_weights_view(&layer->dW, &engine->grads, engine->weight_at[l], layer->rows,
+                                 layer->in));
         CLG_TRY(clg_buf_view(&layer->db, &engine->grads, engine->bias_at[l], vector));
     }
     if (net->class_weights)
@@ -284,37 +279,38 @@ void clg_engine_destroy(clg_engine *engine)
     free(engine);
 }
 
-/* Copies between a dense array laid out as net->params and a slab laid out for the device: rows of
- * `stride` elements. */
-static void spread(double *slab, const double *dense, size_t rows, size_t columns, size_t stride)
+/* Copies element (r,c) of a matrix between dense, laid out as the net's parameters, and a slab laid
+ * out for the device. */
+static void copy_matrix(double *slab, double *dense, size_t rows, size_t columns, size_t row_step,
+                        size_t column_step, int to_slab)
 {
     for (size_t r = 0; r < rows; r++)
-        memcpy(slab + r * stride, dense + r * columns, columns * sizeof *slab);
-}
-
-static void gather(double *dense, const double *slab, size_t rows, size_t columns, size_t stride)
-{
-    for (size_t r = 0; r < rows; r++)
-        memcpy(dense + r * columns, slab + r * stride, columns * sizeof *dense);
+        for (size_t c = 0; c < columns; c++) {
+            double *there = slab + r * row_step + c * column_step;
+            if (to_slab)
+                *there = dense[r * columns + c];
+            else
+                dense[r * columns + c] = *there;
+        }
 }
 
 /* Walks the tensors of engine and net together: both ways of the copy share one account of where a
  * tensor lies. */
 static void translate(const struct clg_engine *engine, double *slab, double *dense, int to_slab)
 {
-    size_t at = 0;
-    for (int part = 0; part < 2; part++) /* weights, biases */
-        for (int l = 0; l < engine->layers; l++) {
-            size_t out = (size_t)engine->layer[l].rows, in = (size_t)engine->layer[l].in;
-            size_t rows = part ? 1 : out, columns = part ? out : in;
-            double *place = slab + (part ? engine->bias_at[l] : engine->weight_at[l]);
-            size_t stride = (size_t)clg_stride(engine->device, (int)columns);
-            if (to_slab)
-                spread(place, dense + at, rows, columns, stride);
-            else
-                gather(dense + at, place, rows, columns, stride);
-            at += rows * columns;
-        }
+    for (int l = 0; l < engine->layers; l++) {
+        const struct clg_engine_layer *layer = &engine->layer[l];
+        int turned = layer->W.transposed;
+        size_t stride = (size_t)clg_stride(engine->device, turned ? layer->rows : layer->in);
+        copy_matrix(slab + engine->weight_at[l], dense, (size_t)layer->rows, (size_t)layer->in,
+                    turned ? 1 : stride, turned ? stride : 1, to_slab);
+        dense += (size_t)layer->rows * (size_t)layer->in;
+    }
+    for (int l = 0; l < engine->layers; l++) {
+        copy_matrix(slab + engine->bias_at[l], dense, 1, (size_t)engine->layer[l].rows, 0, 1,
+                    to_slab);
+        dense += engine->layer[l].rows;
+    }
 }
 
 clg_status clg_engine_read_slab(struct clg_engine *engine, double *dense,

@@ -146,23 +146,16 @@ clg_status clg_engine_step(struct clg_engine *engine, double lr)
     return CLG_OK;
 }
 
-static size_t matrix_count(const struct clg_engine *engine, int l)
-{
-    const struct clg_engine_layer *layer = &engine->layer[l];
-    return (size_t)clg_height(engine->device, layer->rows) *
-           (size_t)clg_stride(engine->device, layer->in);
-}
-
 clg_status clg_engine_norms(struct clg_engine *engine, double *weight, double *gradient)
 {
     double square[2 * CLG_MAX_LAYERS];
     size_t layers = (size_t)engine->layers;
     for (int l = 0; l < engine->layers; l++) {
+        const struct clg_engine_layer *layer = &engine->layer[l];
+        CLG_TRY(engine->ops->square_sum(engine->device, &engine->norms, &engine->scratch, &layer->W,
+                                        layer->W.count, (size_t)l));
         CLG_TRY(engine->ops->square_sum(engine->device, &engine->norms, &engine->scratch,
-                                        &engine->layer[l].W, matrix_count(engine, l), (size_t)l));
-        CLG_TRY(engine->ops->square_sum(engine->device, &engine->norms, &engine->scratch,
-                                        &engine->layer[l].dW, matrix_count(engine, l),
-                                        layers + (size_t)l));
+                                        &layer->dW, layer->dW.count, layers + (size_t)l));
     }
     CLG_TRY(clg_real_download(&engine->norms, square, 0, 2 * layers));
     for (size_t l = 0; l < layers; l++) {

@@ -266,7 +266,7 @@ static clg_status ocl_dense_fwd(clg_device *device, struct clg_buf *y, struct cl
     struct clg_buf *sum = z ? z : y;
     const int rows = O * act->pieces;
     assert(act->kind != CLG_SOFTMAX && !z == !clg_act_keeps_z(act->kind));
-    CLG_TRY(matmul(device, sum, x, W, B, rows, I, CLG_NT));
+    CLG_TRY(matmul(device, sum, x, W, B, rows, I, CLG_NN));
     CLG_TRY(ocl_bias_fwd(device, sum, b, B, rows));
     return act->kind == CLG_IDENTITY ? CLG_OK : ocl_act_fwd(device, y, sum, B, O, act);
 }
@@ -288,7 +288,7 @@ static clg_status ocl_delta_bwd(clg_device *device, struct clg_buf *dx, struct c
 {
     struct clg_buf *product = act->pieces > 1 ? dy : dx;
     assert(act->kind != CLG_SOFTMAX && !z == !clg_act_keeps_z(act->kind));
-    CLG_TRY(matmul(device, product, dz, W, B, I, O, CLG_NN));
+    CLG_TRY(matmul(device, product, dz, W, B, I, O, CLG_NT));
     if (drop)
         CLG_TRY(ocl_dropout_fwd(device, product, product, B, I, drop));
     if (act->pieces > 1)
@@ -301,7 +301,7 @@ static clg_status ocl_delta_bwd(clg_device *device, struct clg_buf *dx, struct c
 static clg_status ocl_grad(clg_device *device, struct clg_buf *dW, struct clg_buf *db,
                            const struct clg_buf *dz, const struct clg_buf *x, int B, int I, int O)
 {
-    CLG_TRY(matmul(device, dW, dz, x, O, I, B, CLG_TN));
+    CLG_TRY(matmul(device, dW, x, dz, I, O, B, CLG_TN));
     return ocl_bias_bwd(device, db, dz, B, O);
 }
 

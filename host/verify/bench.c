@@ -186,6 +186,15 @@ clg_status clg_bench_matrix(struct clg_bench *bench, struct clg_buf **out, const
     return clg_matrix_upload(*out, values, rows, columns);
 }
 
+clg_status clg_bench_weights(struct clg_bench *bench, struct clg_buf **out, const char *name, int O,
+                             int I, const double *values)
+{
+    CLG_TRY(place(bench, out, name, CLG_REAL, clg_weights_size(bench->device, O, I)));
+    (*out)->transposed = clg_weights_transposed(bench->device);
+    CLG_TRY(or_nan(bench, &values, (size_t)O * (size_t)I));
+    return clg_matrix_upload(*out, values, O, I);
+}
+
 clg_status clg_bench_vector(struct clg_bench *bench, struct clg_buf **out, const char *name,
                             size_t count, const double *values)
 {
@@ -214,6 +223,14 @@ clg_status clg_bench_drawn_matrix(struct clg_bench *bench, struct clg_buf **out,
     double *values;
     CLG_TRY(clg_bench_numbers(bench, &values, (size_t)rows * (size_t)columns));
     return clg_bench_matrix(bench, out, name, rows, columns, values);
+}
+
+clg_status clg_bench_drawn_weights(struct clg_bench *bench, struct clg_buf **out, const char *name,
+                                   int O, int I)
+{
+    double *values;
+    CLG_TRY(clg_bench_numbers(bench, &values, (size_t)O * (size_t)I));
+    return clg_bench_weights(bench, out, name, O, I, values);
 }
 
 clg_status clg_bench_drawn_vector(struct clg_bench *bench, struct clg_buf **out, const char *name,

@@ -60,6 +60,8 @@ clg_status clg_bench_numbers(struct clg_bench *bench, double **out, size_t count
 /* Operands; values NULL: what is overwritten holds NaN before, or an impossible integer. */
 clg_status clg_bench_matrix(struct clg_bench *bench, struct clg_buf **out, const char *name,
                             int rows, int columns, const double *values);
+clg_status clg_bench_weights(struct clg_bench *bench, struct clg_buf **out, const char *name, int O,
+                             int I, const double *values);
 clg_status clg_bench_vector(struct clg_bench *bench, struct clg_buf **out, const char *name,
                             size_t count, const double *values);
 clg_status clg_bench_integers(struct clg_bench *bench, struct clg_buf **out, const char *name,
@@ -70,6 +72,8 @@ clg_status clg_bench_bytes(struct clg_bench *bench, struct clg_buf **out, const 
 /* A matrix or vector of drawn numbers. */
 clg_status clg_bench_drawn_matrix(struct clg_bench *bench, struct clg_buf **out, const char *name,
                                   int rows, int columns);
+clg_status clg_bench_drawn_weights(struct clg_bench *bench, struct clg_buf **out, const char *name,
+                                   int O, int I);
 clg_status clg_bench_drawn_vector(struct clg_bench *bench, struct clg_buf **out, const char *name,
                                   size_t count);
 

@@ -66,7 +66,7 @@ static clg_status dense_fwd(struct clg_bench *bench, int B, int I, int O,
     if (clg_act_keeps_z(act->kind))
         CLG_TRY(clg_bench_matrix(bench, &z, "z", B, rows, NULL));
     CLG_TRY(clg_bench_drawn_matrix(bench, &x, "x", B, I));
-    CLG_TRY(clg_bench_drawn_matrix(bench, &W, "W", rows, I));
+    CLG_TRY(clg_bench_drawn_weights(bench, &W, "W", rows, I));
     CLG_TRY(clg_bench_drawn_vector(bench, &b, "b", (size_t)rows));
     return bench->ops->dense_fwd(bench->device, y, z, x, W, b, B, I, O, act);
 }
@@ -79,7 +79,7 @@ static clg_status delta_bwd(struct clg_bench *bench, int B, int I, int O,
     if (act->pieces > 1)
         CLG_TRY(clg_bench_matrix(bench, &dy, "dy", B, I, NULL));
     CLG_TRY(clg_bench_drawn_matrix(bench, &dz, "dz", B, O));
-    CLG_TRY(clg_bench_drawn_matrix(bench, &W, "W", O, I));
+    CLG_TRY(clg_bench_drawn_weights(bench, &W, "W", O, I));
     CLG_TRY(drawn_front(bench, &y, &z, B, I, act));
     return bench->ops->delta_bwd(bench->device, dx, dy, dz, W, y, z, B, I, O, act, drop);
 }
@@ -87,7 +87,7 @@ static clg_status delta_bwd(struct clg_bench *bench, int B, int I, int O,
 static clg_status grad(struct clg_bench *bench, int B, int I, int O)
 {
     struct clg_buf *dW, *db, *dz, *x;
-    CLG_TRY(clg_bench_matrix(bench, &dW, "dW", O, I, NULL));
+    CLG_TRY(clg_bench_weights(bench, &dW, "dW", O, I, NULL));
     CLG_TRY(clg_bench_vector(bench, &db, "db", (size_t)O, NULL));
     CLG_TRY(clg_bench_drawn_matrix(bench, &dz, "dz", B, O));
     CLG_TRY(clg_bench_drawn_matrix(bench, &x, "x", B, I));

@@ -173,15 +173,18 @@ clg_status clg_operand_results(struct clg_watch *watch, const struct clg_operand
 /* Columns beyond the last must hold zeros, rows beyond the last anything finite. */
 static clg_status check_padding(struct clg_watch *watch, const struct clg_operand *operand)
 {
-    size_t stride = (size_t)clg_stride(watch->device, (int)operand->columns);
-    size_t height = (size_t)clg_height(watch->device, (int)operand->rows);
+    int turned = operand->on->transposed;
+    size_t rows = turned ? operand->columns : operand->rows;
+    size_t columns = turned ? operand->rows : operand->columns;
+    size_t stride = (size_t)clg_stride(watch->device, (int)columns);
+    size_t height = (size_t)clg_height(watch->device, (int)rows);
     double *all;
     CLG_TRY(clg_operand_room(watch, &all, height * stride));
     CLG_TRY(clg_real_download(operand->on, all, 0, height * stride));
     for (size_t r = 0; r < height; r++) {
-        for (size_t c = r < operand->rows ? operand->columns : 0; c < stride; c++) {
+        for (size_t c = r < rows ? columns : 0; c < stride; c++) {
             double value = all[r * stride + c];
-            if (r < operand->rows ? value != 0.0 : !isfinite(value)) {
+            if (r < rows ? value != 0.0 : !isfinite(value)) {
                 clg_tally_fault(watch->tally, "%s[%zu][%zu] lies in the padding and holds %g",
                                 operand->name, r, c, value);
                 return CLG_OK;

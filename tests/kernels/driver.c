@@ -31,7 +31,7 @@ struct tensors {
 
 static void plan_all(struct tensors *t, int B, int I, int O)
 {
-    size_t weights = (size_t)clg_height(device, PIECES * O) * (size_t)clg_stride(device, I);
+    size_t weights = clg_weights_size(device, PIECES * O, I);
     struct clg_buf *of_layer[] = {&t->y, &t->values, &t->teacher};
     struct clg_buf *of_pieces[] = {&t->z, &t->dz};
     struct clg_buf *of_input[] = {&t->x, &t->dy};
@@ -138,9 +138,9 @@ static void run_layers(struct tensors *t, int B, int I, int O)
 
 static void run_products(struct tensors *t, int B, int I, int O)
 {
-    TRY(clg_matmul_native_body(device, &t->y, &t->x, &t->W, B, O, I, CLG_NT, CLG_BODY_LOCAL));
-    TRY(clg_matmul_native_body(device, &t->dx, &t->dz, &t->W, B, I, O, CLG_NN, CLG_BODY_LOCAL));
-    TRY(clg_matmul_native_body(device, &t->dW, &t->dz, &t->x, O, I, B, CLG_TN, CLG_BODY_LOCAL));
+    TRY(clg_matmul_native_body(device, &t->y, &t->x, &t->W, B, O, I, CLG_NN, CLG_BODY_LOCAL));
+    TRY(clg_matmul_native_body(device, &t->dx, &t->dz, &t->W, B, I, O, CLG_NT, CLG_BODY_LOCAL));
+    TRY(clg_matmul_native_body(device, &t->dW, &t->x, &t->dz, I, O, B, CLG_TN, CLG_BODY_LOCAL));
 }
 
 /* One pair with both kinds of target, with weights, and for ce with a teacher. */
