@@ -1,7 +1,8 @@
 /* clgrad's side of the comparison with the programs in peers/: the same arguments, the same data,
  * the same line of results, through the public header.  The first launches, which build the
  * programs, are set-up, as the compilation of the others is.  --variant KEY=VALUE[,KEY=VALUE...]
- * sets further options; --threads limits the processors that a CPU driver sees. */
+ * sets further options; --device and --plan are the program's; --threads limits the processors that
+ * a CPU driver sees. */
 #define _GNU_SOURCE
 #include "clgrad/clgrad.h"
 
@@ -75,6 +76,8 @@ static void configure(struct job *job)
     set_number(job->config, "batch", a->batch);
     set_number(job->config, "epochs", a->epochs);
     set_number(job->config, "seed", a->seed);
+    if (a->plan[0])
+        set(job->config, "plan", a->plan);
     if (strlen(a->variant) >= sizeof variant)
         bd_die("--variant is too long: ", a->variant);
     strcpy(variant, a->variant);

@@ -20,7 +20,7 @@
 #define BD_INLINE static inline __attribute__((unused))
 
 typedef struct {
-    const char *data, *act, *loss, *opt, *variant, *device;
+    const char *data, *act, *loss, *opt, *variant, *device, *plan;
     int layers[BD_LAYERS], nlayers, batch, epochs, threads, seed, limit;
     float lr;
 } bd_args;
@@ -76,7 +76,7 @@ BD_INLINE void bd_parse_one(bd_args *a, const char *key, const char *value)
                  {"--variant", &a->variant, NULL}, {"--device", &a->device, NULL},
                  {"--batch", NULL, &a->batch},     {"--epochs", NULL, &a->epochs},
                  {"--threads", NULL, &a->threads}, {"--seed", NULL, &a->seed},
-                 {"--limit", NULL, &a->limit}};
+                 {"--limit", NULL, &a->limit},     {"--plan", &a->plan, NULL}};
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         if (strcmp(key, table[i].key) != 0)
             continue;
@@ -101,6 +101,7 @@ BD_INLINE bd_args bd_parse(int argc, char **argv)
                  .opt = "sgd",
                  .variant = "",
                  .device = "",
+                 .plan = "",
                  .lr = 0.1f,
                  .batch = 64,
                  .epochs = 1,
@@ -114,7 +115,7 @@ BD_INLINE bd_args bd_parse(int argc, char **argv)
     if (!a.data || a.nlayers < 2 || a.batch < 1 || a.epochs < 1 || a.limit < 0)
         bd_die("need --data DIR|CSV|xor --layers A,B,C [--act sigmoid|relu|tanh] [--loss ce|mse] "
                "[--opt sgd|adam] [--lr F] [--batch N] [--epochs N] [--threads N] [--seed N] "
-               "[--limit N] [--variant V] [--device D]",
+               "[--limit N] [--variant V] [--device D] [--plan P]",
                "");
     return a;
 }
