@@ -43,6 +43,10 @@ enum {
     X(GRADIENT, "gradient", 0, NULL, "false", CLI_VERIFY,                                          \
       "backpropagation against differences of the loss, in double precision")                      \
     X(STEPS, "steps", 0, "N", "10", CLI_VERIFY, "steps of training compared in lockstep")          \
+    X(REPEAT, "repeat", 0, "N", "", CLI_VERIFY,                                                    \
+      "train N times, and on one compute unit: the bits must be the same")                         \
+    X(DUMP, "dump", 0, "DIR", "", CLI_VERIFY,                                                      \
+      "both sides of every tensor as .npy files; of many steps those that fail and the last")      \
     X(CONFIG, "config", 0, "FILE.ini", "", CLI_EVERY,                                              \
       "options from a file; those on the command line count more")                                 \
     X(PROGRESS, "progress", 0, "auto|plain|json|none", "auto", CLI_EVERY,                          \

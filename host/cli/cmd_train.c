@@ -28,7 +28,7 @@ static int should_stop(void *user)
 static void on_log(void *user, const char *line)
 {
     struct watch *watch = user;
-    if (!cli_switch(watch->cli, CLI_VERBOSE))
+    if (!cli_switch(watch->cli, CLI_VERBOSE) && strncmp(line, "warning: ", 9) != 0)
         return;
     cli_announce(watch->cli);
     cli_progress_hide(&watch->progress);
@@ -51,6 +51,10 @@ static clg_status train(clg_train_result *result, struct cli *cli, struct cli_tr
         clg_train(result, training->net, device, training->data, training->val, run, &hooks);
     cli_progress_end(&watch.progress);
     cli_signals(0);
+    if (result->checks)
+        cli_say(cli, "%llu steps checked against the reference in %.2f s, %.1f %% of the time",
+                (unsigned long long)result->checks, result->check_seconds,
+                100 * result->check_seconds / result->seconds);
     if (status == CLG_OK && cli_signal_caught())
         return cli_fail(CLG_ECANCELLED, "interrupted when training was done: saved");
     return status;
@@ -70,6 +74,10 @@ static clg_status print_json(const struct cli *cli, const clg_net *net, const cl
         "val_accuracy", cli_json_number(result->val_accuracy));
     if (root)
         json_object_set_new(root, "best_epoch", json_integer(result->best_epoch));
+    if (root && result->checks)
+        json_object_set_new(root, "checks",
+                            json_pack("{s:o, s:o}", "steps", cli_json_count(result->checks),
+                                      "seconds", cli_json_number(result->check_seconds)));
     if (root && test)
         json_object_set_new(root, "test", cli_json_evaluation(test, net));
     return cli_json_print(root, stdout);
@@ -125,7 +133,7 @@ static clg_status check_options(const clg_config *config)
 clg_status cli_cmd_train(struct cli *cli)
 {
     struct cli_training training;
-    clg_train_result result;
+    clg_train_result result = {0};
     clg_device *device = NULL;
     clg_run *run = NULL;
     clg_status status;

@@ -22,7 +22,8 @@ const struct cli_command cli_commands[] = {
      "loss, accuracy, confusion matrix, precision and recall", cli_cmd_eval},
     {"predict", CLI_PREDICT, "--model F --data X [--out P] [options]", "apply a model to data",
      cli_cmd_predict},
-    {"verify", CLI_VERIFY, "[--quick|--full] | --model F --data X[,Y] | --train X[,Y] [options]",
+    {"verify", CLI_VERIFY,
+     "[--quick|--full|--repeat N] | --model F --data X[,Y] | --train X[,Y] [options]",
      "check a device against the double-precision reference", cli_cmd_verify},
     {"inspect", CLI_INSPECT, "FILE [--json]", "describe a model or data file", cli_cmd_inspect},
     {"export", CLI_EXPORT, "--model F --to npy|png --out P", "write a model in another format",
@@ -212,11 +213,12 @@ static clg_status check_own(enum cli_own id, const char *value)
         return bad_choice(row->name, value, words);
     if (!choice && !*value)
         return cli_fail(CLG_EUSAGE, "--%s: its value is empty", row->name);
-    if (id == CLI_STEPS) {
+    if (id == CLI_STEPS || id == CLI_REPEAT) {
         char *end;
-        long steps = strtol(value, &end, 10);
-        if (!isdigit((unsigned char)*value) || *end || steps < 1 || steps > 1000000)
-            return cli_fail(CLG_EUSAGE, "--steps %s: not a whole number from 1 to 1000000", value);
+        long number = strtol(value, &end, 10), low = id == CLI_REPEAT ? 2 : 1;
+        if (!isdigit((unsigned char)*value) || *end || number < low || number > 1000000)
+            return cli_fail(CLG_EUSAGE, "--%s %s: not a whole number from %ld to 1000000",
+                            row->name, value, low);
     }
     return CLG_OK;
 }

@@ -109,6 +109,8 @@ enum kind {
     X("save-every", "run", "60s|N", "60s", PERIOD, 0, 0, 0, "seconds or steps between saves")      \
     X("log-every", "run", "N", "", INTEGER, 1, COUNT_HIGH, 0,                                      \
       "also a line in metrics.jsonl every N steps; default: one an epoch")                         \
+    X("check-every", "run", "N", "", INTEGER, 1, COUNT_HIGH, 0,                                    \
+      "repeat every Nth step on the reference; stop with exit 1 where they disagree")              \
     X("device", "common", "auto|gpu|cpu|accelerator|NAME|P:D|ref", "auto", TEXT, 0, 0, 0,          \
       "where to run; ref is the double-precision CPU reference")                                   \
     X("seed", "common", "N", "1", INTEGER, 0, COUNT_HIGH, 1, "seed of every random number")        \

@@ -76,8 +76,8 @@ clg_status clg_load_npy(struct clg_dataset **out, const char *path);
 clg_status clg_load_csv(struct clg_dataset **out, const char *path, const clg_config *config);
 clg_status clg_load_libsvm(struct clg_dataset **out, const char *path, const clg_config *config);
 
-/* Writes a .npy file (format 1.0, little-endian, C order) of float32 or int32 ("<f4", "<i4"): shape
- * (rows,columns), or (rows) where columns is 0. */
+/* Writes a .npy file (format 1.0, little-endian, C order) of float32, int32 or float64 ("<f4", "<i4",
+ * "<f8"): shape (rows,columns), or (rows) where columns is 0. */
 clg_status clg_npy_write(const char *path, const char *descr, const void *data, size_t rows,
                          size_t columns);
 

@@ -208,20 +208,27 @@ clg_status clg_load_npy(struct clg_dataset **out, const char *path)
     return clg_npy_read(out, path, CLG_MISSING_ERROR);
 }
 
-/* Elements of four bytes, little-endian whatever the machine is. */
-static clg_status put_words(struct clg_writer *writer, const void *data, size_t count)
+/* Elements of `size` bytes, 4 or 8, little-endian whatever the machine is. */
+static clg_status put_words(struct clg_writer *writer, const void *data, size_t count, size_t size)
 {
     enum { BLOCK = 4096 };
-    unsigned char bytes[4 * BLOCK];
+    unsigned char bytes[8 * BLOCK];
     for (size_t first = 0; first < count; first += BLOCK) {
         size_t part = count - first < BLOCK ? count - first : BLOCK;
         for (size_t i = 0; i < part; i++) {
-            uint32_t word;
-            memcpy(&word, (const unsigned char *)data + 4 * (first + i), sizeof word);
-            for (unsigned k = 0; k < 4; k++)
-                bytes[4 * i + k] = (unsigned char)(word >> (8 * k));
+            const unsigned char *at = (const unsigned char *)data + size * (first + i);
+            uint32_t narrow;
+            uint64_t word;
+            if (size == sizeof narrow) {
+                memcpy(&narrow, at, sizeof narrow);
+                word = narrow;
+            } else {
+                memcpy(&word, at, sizeof word);
+            }
+            for (unsigned k = 0; k < size; k++)
+                bytes[size * i + k] = (unsigned char)(word >> (8 * k));
         }
-        CLG_TRY(clg_writer_put(writer, bytes, 4 * part));
+        CLG_TRY(clg_writer_put(writer, bytes, size * part));
     }
     return CLG_OK;
 }
@@ -231,7 +238,7 @@ clg_status clg_npy_write(const char *path, const char *descr, const void *data, 
 {
     char header[4 * ALIGNMENT], shape[64];
     struct clg_writer *writer = NULL;
-    assert(strcmp(descr, "<f4") == 0 || strcmp(descr, "<i4") == 0);
+    assert(strcmp(descr, "<f4") == 0 || strcmp(descr, "<i4") == 0 || strcmp(descr, "<f8") == 0);
     if (columns)
         snprintf(shape, sizeof shape, "(%zu, %zu)", rows, columns);
     else
@@ -249,7 +256,7 @@ clg_status clg_npy_write(const char *path, const char *descr, const void *data, 
     CLG_TRY(clg_writer_open(&writer, path));
     clg_status status = clg_writer_put(writer, header, size);
     if (status == CLG_OK)
-        status = put_words(writer, data, columns ? rows * columns : rows);
+        status = put_words(writer, data, columns ? rows * columns : rows, descr[2] == '8' ? 8 : 4);
     if (status != CLG_OK) {
         clg_writer_abandon(writer);
         return status;

@@ -25,7 +25,7 @@ static clg_status budget_of(uint64_t *budget, const clg_device_info *info)
 /* What buffers and launches must keep to, as the device states it. */
 static clg_status ask_limits(clg_device *device)
 {
-    cl_uint align_bits = 0, dimensions = 0;
+    cl_uint align_bits = 0, dimensions = 0, address_bits = 0, width = 0;
     cl_device_local_mem_type local = CL_GLOBAL;
     cl_device_fp_config single = 0;
     size_t items[16];
@@ -41,16 +41,22 @@ static clg_status ask_limits(clg_device *device)
                         device->info.name, (unsigned)dimensions);
     CLG_CL(clGetDeviceInfo,
            (id, CL_DEVICE_MAX_WORK_ITEM_SIZES, dimensions * sizeof *items, items, NULL));
+    CLG_CL(clGetDeviceInfo, (id, CL_DEVICE_MAX_PARAMETER_SIZE, sizeof device->max_parameters,
+                             &device->max_parameters, NULL));
+    CLG_CL(clGetDeviceInfo, (id, CL_DEVICE_ADDRESS_BITS, sizeof address_bits, &address_bits, NULL));
+    CLG_CL(clGetDeviceInfo, (id, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, sizeof width, &width, NULL));
     CLG_CL(clGetDeviceInfo, (id, CL_DEVICE_LOCAL_MEM_TYPE, sizeof local, &local, NULL));
     CLG_CL(clGetDeviceInfo, (id, CL_DEVICE_SINGLE_FP_CONFIG, sizeof single, &single, NULL));
     if (device->max_group == 0 || items[0] == 0 || items[1] == 0 || device->info.memory == 0 ||
-        device->info.max_allocation == 0)
+        device->info.max_allocation == 0 || device->max_parameters == 0)
         return clg_fail(CLG_EDEVICE, "%s: states a limit of 0; try another --device",
                         device->info.name);
     device->base_align = align_bits / 8 > 64 ? align_bits / 8 : 64;
     device->max_items[0] = items[0];
     device->max_items[1] = items[1];
+    device->max_range = address_bits < 64 ? (size_t)(((uint64_t)1 << address_bits) - 1) : SIZE_MAX;
     device->local_is_dedicated = local == CL_LOCAL;
+    device->native_width = (int)width;
     device->flushes_denormals = !(single & CL_FP_DENORM);
     device->row_pad = 8;
     device->col_pad = 16;
@@ -220,6 +226,8 @@ void clg_device_close(clg_device *device)
             clReleaseCommandQueue(device->queue);
         if (device->context)
             clReleaseContext(device->context);
+        if (device->unit)
+            clReleaseDevice(device->unit);
     }
     free(device->cache_key);
     free(device);

@@ -24,15 +24,22 @@ struct clg_device {
     char reason[512];
     enum clg_route route;
     int use_cache;              /* 0 under --no-cache */
+    int knows_routes;           /* ops/routes.h: 1 once failed_ways is known */
+    unsigned failed_ways;       /* 1 << way for each that verification found wrong here */
+    int forced_way;             /* 1 + the way that verification runs now; 0: none */
 
     /* OpenCL; all NULL on the reference */
     cl_context context;
     cl_device_id id;
     cl_command_queue queue;     /* in-order */
+    cl_device_id unit;          /* NULL, or the sub-device that is released at the end */
     size_t base_align;          /* bytes: CL_DEVICE_MEM_BASE_ADDR_ALIGN / 8, at least 64 */
     size_t max_group;           /* CL_DEVICE_MAX_WORK_GROUP_SIZE */
     size_t max_items[2];        /* CL_DEVICE_MAX_WORK_ITEM_SIZES, as far as launches go */
+    size_t max_parameters;      /* bytes: CL_DEVICE_MAX_PARAMETER_SIZE */
+    size_t max_range;           /* work-items in a dimension, what CL_DEVICE_ADDRESS_BITS can count */
     int local_is_dedicated;     /* CL_DEVICE_LOCAL_MEM_TYPE is CL_LOCAL */
+    int native_width;           /* CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT; 1: vectors are taken apart */
     int flushes_denormals;      /* no CL_FP_DENORM in CL_DEVICE_SINGLE_FP_CONFIG */
     struct clg_program *programs; /* list, see program.h */
     char *cache_key;            /* its part of a stored binary's key, made when first asked for */
@@ -66,6 +73,10 @@ const char *clg_cl_name(cl_int code);
         if (cl_code_ != CL_SUCCESS)                                                                \
             return clg_fail_cl(cl_code_, #call, "%s", "");                                         \
     } while (0)
+
+/* Opens one compute unit of whole as a device, with the same choices.  CLG_ENODEVICE, and why, where
+ * the device cannot be divided so. */
+clg_status clg_device_open_unit(clg_device **out, const clg_device *whole);
 
 /* Waits until everything enqueued has run. */
 clg_status clg_device_finish(clg_device *device);

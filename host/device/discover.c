@@ -97,6 +97,14 @@ static int is_usable(clg_device_info *info, cl_device_id device)
     return available && compiler && little && recent;
 }
 
+/* A processor dressed up as a graphics card, whatever type and units it states: Mesa's software
+ * renderers, which are far slower than a driver made for the processor, and a simulator. */
+static int is_imitation(const clg_device_info *info)
+{
+    return strstr(info->name, "llvmpipe") || strstr(info->name, "softpipe") ||
+           strstr(info->name, "Oclgrind");
+}
+
 /* GPUs with memory of their own, other GPUs, accelerators, CPUs, others; within GPUs and
  * accelerators the units times their clock.  CPU devices are the same processor seen by different
  * drivers, whose clocks are no measure: their units count alone. */
@@ -105,6 +113,8 @@ static double score_of(const clg_device_info *info, int own_memory)
     double clock = info->clock_mhz > 0 ? info->clock_mhz : 1000, units = info->units;
     if (!info->usable)
         return 0;
+    if (is_imitation(info))
+        return units;
     if (strcmp(info->type, "gpu") == 0)
         return (own_memory ? 4e7 : 3e7) + units * clock;
     if (strcmp(info->type, "accelerator") == 0)
@@ -128,6 +138,8 @@ static void known_drivers(clg_device_info *info)
                   info->driver_version);
     else if (strstr(info->platform_name, "Intel") && strcmp(info->type, "cpu") == 0)
         add_quirk(info, "Intel CPU runtime: a waiting host thread works along");
+    if (is_imitation(info))
+        add_quirk(info, "a processor dressed up as a graphics card: ranks last");
 }
 
 void clg_discover_describe(clg_device_info *info, cl_device_id id, int platform, int index)

@@ -4,6 +4,7 @@
 #include "device/program.h"
 
 #include <assert.h>
+#include <inttypes.h>
 #include <string.h>
 
 clg_status clg_args_begin(struct clg_args *args, clg_device *device, const char *program,
@@ -31,6 +32,7 @@ static void push(struct clg_args *args, size_t size, const void *value)
                                        args->program, args->name, (unsigned)args->pushed);
     }
     args->pushed++;
+    args->bytes += size;
 }
 
 void clg_arg_buf(struct clg_args *args, const struct clg_buf *buf)
@@ -61,6 +63,30 @@ void clg_arg_float(struct clg_args *args, double value)
 {
     cl_float argument = (cl_float)value;
     push(args, sizeof argument, &argument);
+}
+
+/* Whether arguments, local memory and range are within what the device states.  Drivers do not
+ * always say so themselves: PoCL ends the process over its local memory. */
+static clg_status check_limits(const struct clg_args *args, const size_t global[2])
+{
+    const clg_device *device = args->device;
+    const uint64_t local = args->limits->local_memory;
+    if (args->bytes > device->max_parameters)
+        return clg_fail(CLG_EDEVICE, "kernels/%s.cl: %s takes %zu bytes of arguments; %s has %zu",
+                        args->program, args->name, args->bytes, device->info.name,
+                        device->max_parameters);
+    if (local > device->info.local_memory)
+        return clg_fail(
+            CLG_EDEVICE,
+            "kernels/%s.cl: %s takes %" PRIu64 " bytes of local memory; %s has %" PRIu64,
+            args->program, args->name, local, device->info.name, device->info.local_memory);
+    if (global[0] > device->max_range || global[1] > device->max_range)
+        return clg_fail(CLG_EDEVICE,
+                        "kernels/%s.cl: %s over %zu x %zu work-items; %s counts to %zu: a smaller "
+                        "--batch or --layers",
+                        args->program, args->name, global[0], global[1], device->info.name,
+                        device->max_range);
+    return CLG_OK;
 }
 
 /* Whether groups of (l0,l1) are within what the kernel and the device allow. */
@@ -95,6 +121,7 @@ static clg_status enqueue(struct clg_args *args, cl_uint dimensions, const size_
         return clg_fail(CLG_EDEVICE, "kernels/%s.cl: %s takes %u arguments and was given %u",
                         args->program, args->name, (unsigned)args->limits->arguments,
                         (unsigned)args->pushed);
+    CLG_TRY(check_limits(args, global));
     CLG_TRY(check_group(args, l[0], l[1]));
     cl_int code = clEnqueueNDRangeKernel(device->queue, args->kernel, dimensions, NULL, global, l,
                                          0, NULL, device->on_launch ? &event : NULL);

@@ -13,6 +13,7 @@ struct clg_args {
     const struct clg_kernel *limits; /* program.h */
     const char *name;
     cl_uint pushed;
+    size_t bytes;      /* of what was pushed, a buffer counting as an address */
     clg_status status; /* the first failure of a push; the launch returns it */
 };
 

@@ -188,6 +188,8 @@ static clg_status kernel_limits(struct clg_kernel *kernel, const clg_device *dev
                                       sizeof kernel->max_group, &kernel->max_group, NULL));
     CLG_CL(clGetKernelWorkGroupInfo, (kernel->kernel, device->id, CL_KERNEL_COMPILE_WORK_GROUP_SIZE,
                                       sizeof kernel->fixed_group, kernel->fixed_group, NULL));
+    CLG_CL(clGetKernelWorkGroupInfo, (kernel->kernel, device->id, CL_KERNEL_LOCAL_MEM_SIZE,
+                                      sizeof kernel->local_memory, &kernel->local_memory, NULL));
     return CLG_OK;
 }
 

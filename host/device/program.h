@@ -18,6 +18,7 @@ struct clg_kernel {
     cl_uint arguments;    /* CL_KERNEL_NUM_ARGS */
     size_t max_group;     /* CL_KERNEL_WORK_GROUP_SIZE */
     size_t fixed_group[3];/* reqd_work_group_size; zeros: free */
+    cl_ulong local_memory;/* CL_KERNEL_LOCAL_MEM_SIZE, bytes */
     char *name;
     struct clg_kernel *next;
 };

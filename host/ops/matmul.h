@@ -10,6 +10,9 @@ enum clg_matmul_body {
     CLG_BODY_LOCAL     /* tiles shared by a group: for devices with local memory of its own */
 };
 
+/* Whether the device can run the body at all. */
+int clg_matmul_body_exists(const clg_device *device, enum clg_matmul_body body);
+
 /* The body that clg_matmul_native takes on this device. */
 enum clg_matmul_body clg_matmul_body_of(const clg_device *device);
 

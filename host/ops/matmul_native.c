@@ -14,16 +14,27 @@ enum {
     TILE_ROWS = 8,
     TILE_COLUMNS = 32,
     GROUPS_LEAST = 8, /* or twice the cores: enough to share out evenly */
-    LOCAL_SIDE = 64,  /* the LOCAL body: 64 x 64 of C by 16 x 16 work-items */
-    LOCAL_GROUP = 16
+    LOCAL_SIDE = 64,  /* the LOCAL body: 64 x 64 of C by 16 x 16 work-items, */
+    LOCAL_GROUP = 16,
+    LOCAL_TILES = 2 * 16 * (LOCAL_SIDE + 1) * (int)sizeof(cl_float) /* and its two tiles */
 };
 
 static const char *const kernel_names[] = {
     [CLG_NN] = "matmul_nn", [CLG_NT] = "matmul_nt", [CLG_TN] = "matmul_tn"};
 
+int clg_matmul_body_exists(const clg_device *device, enum clg_matmul_body body)
+{
+    return body == CLG_BODY_REGISTER ||
+           (device->max_group >= LOCAL_GROUP * LOCAL_GROUP && device->max_items[0] >= LOCAL_GROUP &&
+            device->max_items[1] >= LOCAL_GROUP && device->info.local_memory >= LOCAL_TILES);
+}
+
+/* A device that takes vectors apart puts work-items side by side in their stead: a group of one
+ * leaves all but one of its lanes idle. */
 enum clg_matmul_body clg_matmul_body_of(const clg_device *device)
 {
-    return device->local_is_dedicated && device->max_group >= LOCAL_GROUP * LOCAL_GROUP
+    return (device->local_is_dedicated || device->native_width == 1) &&
+                   clg_matmul_body_exists(device, CLG_BODY_LOCAL)
                ? CLG_BODY_LOCAL
                : CLG_BODY_REGISTER;
 }

@@ -6,6 +6,7 @@
 
 #include "core/rng.h"
 #include "device/program.h"
+#include "ops/routes.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -115,13 +116,15 @@ static clg_status ocl_gather(clg_device *device, struct clg_buf *x, struct clg_b
 
 /* --------------------------------------------------------------- products */
 
-/* Under auto the products are ours until something has measured that CLBlast is faster. */
+/* The way is chosen by what the user asks, by the device, and by what is known to be wrong there. */
 static clg_status matmul(clg_device *device, struct clg_buf *C, const struct clg_buf *A,
                          const struct clg_buf *B, int M, int N, int K, enum clg_form form)
 {
-    if (device->route == CLG_ROUTE_CLBLAST)
+    enum clg_way way = clg_way_of(device);
+    if (way == CLG_WAY_CLBLAST)
         return clg_matmul_clblast(device, C, A, B, M, N, K, form);
-    return clg_matmul_native(device, C, A, B, M, N, K, form);
+    return clg_matmul_native_body(device, C, A, B, M, N, K, form,
+                                  way == CLG_WAY_LOCAL ? CLG_BODY_LOCAL : CLG_BODY_REGISTER);
 }
 
 static clg_status ocl_bias_fwd(clg_device *device, struct clg_buf *z, const struct clg_buf *bias,

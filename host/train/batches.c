@@ -6,6 +6,14 @@
 #include <math.h>
 #include <stdlib.h>
 
+clg_status clg_check_trainable(const clg_net *net, const clg_dataset *data)
+{
+    if (data->labels || data->values || net->target_input)
+        return CLG_OK;
+    return clg_fail(CLG_EDATA, "%s: has no targets to train %s on; give X,Y", data->source,
+                    clg_net_text(net));
+}
+
 struct pass {
     clg_engine *engine;
     float *x, *values;

@@ -30,6 +30,7 @@ struct loop {
     struct clg_figures figures; /* planned where there is a run */
     struct clg_run *run;
     struct clg_train_hooks hooks;
+    const struct clg_step_hooks *around; /* of each step; NULL: nothing */
     struct clg_throttle throttle;
 
     int batch, shuffle, epochs;
@@ -253,24 +254,41 @@ static clg_status between_steps(struct loop *loop)
     return due ? save(loop) : CLG_OK;
 }
 
-/* Enqueues step `index` of the epoch. */
-static clg_status one_step(struct loop *loop, uint64_t index)
+static clg_status enqueue(struct loop *loop, struct clg_step *step)
 {
     struct clg_engine *engine = loop->engine;
     const struct clg_buf *teacher_z;
-    size_t start = (size_t)index * (size_t)loop->batch, left = loop->rows - start;
-    int B = left < (size_t)loop->batch ? (int)left : loop->batch;
+    const int B = step->B;
     CLG_TRY(engine->ops->gather(loop->device, &engine->x,
                                 loop->net->target_input ? NULL : &engine->t, &loop->data.rows,
-                                loop->shuffle ? &loop->data.perm : NULL, start, B));
+                                loop->shuffle ? &loop->data.perm : NULL, step->start, B));
     CLG_TRY(clg_teacher_fwd(&loop->teacher, &teacher_z, B));
     CLG_TRY(clg_engine_fwd(engine, B, 1));
     CLG_TRY(clg_engine_loss(engine, B, teacher_z));
     CLG_TRY(clg_engine_score(engine, B));
     CLG_TRY(clg_engine_bwd(engine, B));
-    loop->progress.lr = clg_schedule_rate(&loop->schedule, loop->progress.epoch, loop->net->step);
-    CLG_TRY(clg_engine_step(engine, loop->progress.lr));
-    loop->epoch_rows += (size_t)B;
+    step->lr = clg_schedule_rate(&loop->schedule, loop->progress.epoch, loop->net->step);
+    return clg_engine_step(engine, step->lr);
+}
+
+/* Enqueues step `index` of the epoch. */
+static clg_status one_step(struct loop *loop, uint64_t index)
+{
+    size_t start = (size_t)index * (size_t)loop->batch, left = loop->rows - start;
+    struct clg_step step = {.engine = loop->engine,
+                            .teacher = loop->teacher.engine,
+                            .epoch = loop->progress.epoch,
+                            .shuffle = loop->shuffle,
+                            .number = loop->net->step + 1,
+                            .start = start,
+                            .B = left < (size_t)loop->batch ? (int)left : loop->batch};
+    if (loop->around)
+        CLG_TRY(loop->around->begin(loop->around->user, &step));
+    CLG_TRY(enqueue(loop, &step));
+    if (loop->around)
+        CLG_TRY(loop->around->end(loop->around->user, &step));
+    loop->progress.lr = step.lr;
+    loop->epoch_rows += (size_t)step.B;
     loop->progress.epoch_step = index + 1;
     if (loop->net->step >= 2 && !loop->stored) /* every kernel has run: binaries are complete */
         loop->stored = !clg_program_store_next(loop->device);
@@ -406,19 +424,6 @@ static clg_status run_epochs(struct loop *loop)
     return take_best(loop);
 }
 
-/* The routes in use, for config.ini and the caller. */
-static clg_status record_plan(struct loop *loop)
-{
-    const char *route = loop->device->route == CLG_ROUTE_CLBLAST ? "clblast" : "native";
-    if (loop->device->kind == CLG_REFERENCE)
-        return CLG_OK;
-    say(loop, "plan plain: each operation in launches of its own; matrix products: %s", route);
-    if (!loop->run)
-        return CLG_OK;
-    CLG_TRY(clg_run_record(loop->run, "plan", "plain"));
-    return clg_run_record(loop->run, "matmul", route);
-}
-
 /* Step 0 and moments of zero, whatever the network went through before. */
 static clg_status begin_anew(struct loop *loop)
 {
@@ -432,19 +437,11 @@ static clg_status begin_anew(struct loop *loop)
     return CLG_OK;
 }
 
-static clg_status check_training_data(const clg_net *net, const clg_dataset *data)
-{
-    if (data->labels || data->values || net->target_input)
-        return CLG_OK;
-    return clg_fail(CLG_EDATA, "%s: has no targets to train %s on; give X,Y", data->source,
-                    clg_net_text(net));
-}
-
 static clg_status begin(struct loop *loop, const clg_dataset *data, const clg_dataset *val)
 {
-    CLG_TRY(check_training_data(loop->net, data));
+    CLG_TRY(clg_check_trainable(loop->net, data));
     if (val)
-        CLG_TRY(check_training_data(loop->net, val));
+        CLG_TRY(clg_check_trainable(loop->net, val));
     CLG_TRY(read_settings(loop));
     CLG_TRY(clg_teacher_load(&loop->teacher, loop->net));
     loop->progress = (struct clg_progress){.epochs = loop->epochs,
@@ -457,16 +454,16 @@ static clg_status begin(struct loop *loop, const clg_dataset *data, const clg_da
                                            .cost = (double)NAN};
     CLG_TRY(make_resident(loop, data, val));
     CLG_TRY(begin_anew(loop));
-    CLG_TRY(record_plan(loop));
+    CLG_TRY(clg_run_record_plan(loop->run, loop->device, &loop->hooks));
     loop->best_loss = INFINITY;
     loop->started = loop->last_save = loop->last_progress = clg_clock();
     clg_throttle_begin(&loop->throttle, loop->device);
     return CLG_OK;
 }
 
-clg_status clg_train(clg_train_result *result, clg_net *net, clg_device *device,
-                     const clg_dataset *data, const clg_dataset *val, clg_run *run,
-                     const clg_train_hooks *hooks)
+clg_status clg_train_loop(clg_train_result *result, clg_net *net, clg_device *device,
+                          const clg_dataset *data, const clg_dataset *val, clg_run *run,
+                          const clg_train_hooks *hooks, const struct clg_step_hooks *steps)
 {
     struct loop loop;
     memset(&loop, 0, sizeof loop);
@@ -475,6 +472,7 @@ clg_status clg_train(clg_train_result *result, clg_net *net, clg_device *device,
     loop.rows = data->rows;
     loop.has_val = val != NULL;
     loop.run = run;
+    loop.around = steps;
     if (hooks)
         loop.hooks = *hooks;
     clg_status status = begin(&loop, data, val);

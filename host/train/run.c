@@ -4,6 +4,7 @@
 
 #include "core/file.h"
 #include "core/memory.h"
+#include "ops/routes.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -107,6 +108,26 @@ clg_status clg_run_record(struct clg_run *run, const char *key, const char *valu
 {
     CLG_TRY(clg_config_set(run->config, key, value));
     return write_config(run);
+}
+
+clg_status clg_run_record_plan(struct clg_run *run, clg_device *device,
+                               const clg_train_hooks *hooks)
+{
+    char line[1024];
+    if (device->kind == CLG_REFERENCE)
+        return CLG_OK;
+    const char *route = clg_way_of(device) == CLG_WAY_CLBLAST ? "clblast" : "native";
+    clg_routes_text(line, sizeof line, device);
+    if (*line && hooks->log)
+        hooks->log(hooks->user, line);
+    snprintf(line, sizeof line,
+             "plan plain: each operation in launches of its own; matrix products: %s", route);
+    if (hooks->log)
+        hooks->log(hooks->user, line);
+    if (!run)
+        return CLG_OK;
+    CLG_TRY(clg_run_record(run, "plan", "plain"));
+    return clg_run_record(run, "matmul", route);
 }
 
 static void put_real(json_t *line, const char *key, double value)

@@ -13,6 +13,36 @@ struct clg_run {
     int metrics;            /* descriptor of metrics.jsonl, -1 before the first line */
 };
 
+/* One step of the training loop. */
+struct clg_step {
+    struct clg_engine *engine, *teacher; /* teacher NULL: there is none */
+    int epoch, shuffle;                  /* from 1; 1: rows are taken as the permutation says */
+    uint64_t number;                     /* from 1 */
+    size_t start;                        /* of its rows, B of them */
+    int B;
+    double lr;
+};
+
+/* Called around the work of each step; lr is known at its end.  What they return ends the training
+ * where it is not CLG_OK. */
+struct clg_step_hooks {
+    void *user;
+    clg_status (*begin)(void *user, const struct clg_step *step);
+    clg_status (*end)(void *user, const struct clg_step *step);
+};
+
+/* clg_train without check-every (verify/check.c has that); steps may be NULL. */
+clg_status clg_train_loop(clg_train_result *result, clg_net *net, clg_device *device,
+                          const clg_dataset *data, const clg_dataset *val, clg_run *run,
+                          const clg_train_hooks *hooks, const struct clg_step_hooks *steps);
+
+/* The routes in use, into the run's config.ini (run may be NULL) and the caller's log. */
+clg_status clg_run_record_plan(struct clg_run *run, clg_device *device,
+                               const clg_train_hooks *hooks);
+
+/* CLG_EDATA where data has no targets to train net on. */
+clg_status clg_check_trainable(const clg_net *net, const clg_dataset *data);
+
 /* Removes what an earlier run in the folder left under name, where it did. */
 clg_status clg_run_remove(const struct clg_run *run, const char *name);
 

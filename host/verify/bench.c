@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { GUARD = 64, SEED = 1 };
+enum { GUARD = 64 };
 
 /* Stands in the guards of every element type; a float and a double hold it exactly. */
 static const double guard_real = -20051.25;
@@ -25,19 +25,26 @@ const char *const clg_draw_names[CLG_DRAWS] = {
     [CLG_DRAW_DENORMAL] = "denormal",
 };
 
+static uint64_t seed_of(const struct clg_bench *bench)
+{
+    const clg_verify_options *options = bench->tally->options;
+    return options && options->seed ? options->seed : 1;
+}
+
 void clg_bench_begin(struct clg_bench *bench, enum clg_draw draw)
 {
     assert(bench->operands == 0 && bench->blocks == 0);
     bench->drawing++;
     bench->drawn = 0;
     bench->draw = draw;
-    snprintf(bench->tally->note, sizeof bench->tally->note, "%s%s, seed %d, draw %u",
-             bench->route ? bench->route : "", clg_draw_names[draw], SEED, bench->drawing);
+    snprintf(bench->tally->note, sizeof bench->tally->note, "%s%s, seed %llu, draw %u",
+             bench->route ? bench->route : "", clg_draw_names[draw],
+             (unsigned long long)seed_of(bench), bench->drawing);
 }
 
 double clg_bench_uniform(struct clg_bench *bench)
 {
-    return clg_uniform(SEED, CLG_STREAM_TEST, bench->drawing, bench->drawn++);
+    return clg_uniform(seed_of(bench), CLG_STREAM_TEST, bench->drawing, bench->drawn++);
 }
 
 double clg_bench_number_as(struct clg_bench *bench, enum clg_draw draw)
@@ -48,7 +55,8 @@ double clg_bench_number_as(struct clg_bench *bench, enum clg_draw draw)
     };
     if (draw == CLG_DRAW_TIES)
         return 0.5 * floor(5 * clg_bench_uniform(bench) - 2);
-    double number = clg_normal(SEED, CLG_STREAM_TEST, bench->drawing, bench->drawn++) * size[draw];
+    double number =
+        clg_normal(seed_of(bench), CLG_STREAM_TEST, bench->drawing, bench->drawn++) * size[draw];
     return draw == CLG_DRAW_MIXED ? number * pow(10, 16 * clg_bench_uniform(bench) - 8) : number;
 }
 
@@ -122,8 +130,21 @@ static clg_status check_guard(struct clg_bench *bench, const struct clg_guarded 
     return status;
 }
 
+/* Of a product whose way is judged the way is wrong; of all else the operation. */
+static void note_failed(struct clg_bench *bench, const char *operation)
+{
+    static const char *const products[] = {"dense_fwd", "delta_bwd", "grad"};
+    for (size_t i = 0; i < sizeof products / sizeof *products; i++)
+        if (bench->way < CLG_WAYS && strcmp(operation, products[i]) == 0) {
+            bench->found.failed |= 1u << bench->way;
+            return;
+        }
+    clg_routes_add(&bench->found, operation);
+}
+
 clg_status clg_bench_end(struct clg_bench *bench, clg_status status)
 {
+    int failed = bench->tally->result.failed;
     for (int i = 0; i < bench->operands && status == CLG_OK; i++) {
         const struct clg_guarded *guarded = &bench->guarded[i];
         status = check_guard(bench, guarded, 0, guarded->front);
@@ -138,6 +159,9 @@ clg_status clg_bench_end(struct clg_bench *bench, clg_status status)
         free(bench->block[i]);
     bench->operands = 0;
     bench->blocks = 0;
+    clg_tally_close(bench->tally);
+    if (bench->tally->result.failed > failed)
+        note_failed(bench, bench->tally->operation);
     return status;
 }
 

@@ -3,6 +3,7 @@
 #ifndef CLG_VERIFY_BENCH_H
 #define CLG_VERIFY_BENCH_H
 
+#include "ops/routes.h"
 #include "verify/verify.h"
 
 /* The characters that numbers are drawn with. */
@@ -33,6 +34,8 @@ struct clg_bench {
     struct clg_tally *tally;
     const char *route; /* of the products, for the note */
     int full;
+    struct clg_routes found; /* what is wrong, for the record */
+    enum clg_way way;        /* of the products, where that is judged; CLG_WAYS where not */
     uint32_t drawing; /* number of the case, the subsequence its numbers come from */
     uint64_t drawn;   /* how many */
     enum clg_draw draw;

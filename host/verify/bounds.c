@@ -20,13 +20,14 @@ void clg_targets_spread(double *t, const double *labels, int B, int O)
             t[(size_t)b * (size_t)O + (size_t)j] = O == 1 ? labels[b] : (double)(labels[b] == j);
 }
 
-void clg_bound_gather(double *bound, const double *raw, const double *scale, const double *shift,
-                      int B, int F)
+void clg_bound_gather(double *bound, const struct clg_limits *limits, const double *raw,
+                      const double *scale, const double *shift, int B, int F)
 {
     size_t at = 0;
     for (int b = 0; b < B; b++)
         for (int i = 0; i < F; i++, at++)
-            bound[at] = clg_rounded_sum(2, fabs(raw[at] * scale[i]) + fabs(shift[i]));
+            bound[at] = clg_rounded_sum(2, fabs(raw[at] * scale[i]) + fabs(shift[i])) +
+                        clg_flushed_sum(limits, 2) + clg_flushed(limits, raw[at], scale[i]);
 }
 
 void clg_bound_dense_fwd(double *bound, const struct clg_limits *limits, const double *x,
@@ -36,13 +37,14 @@ void clg_bound_dense_fwd(double *bound, const struct clg_limits *limits, const d
     for (int r = 0; r < B; r++) {
         for (int j = 0; j < O; j++) {
             const double *xr = x + (size_t)r * (size_t)I, *w = W + (size_t)j * (size_t)I;
-            double size = fabs(b[j]);
+            double size = fabs(b[j]), lost = clg_flushed_sum(limits, (size_t)I + 1);
             struct clg_near z = {b[j], 0.0};
             for (int i = 0; i < I; i++) {
                 z.at += xr[i] * w[i];
                 size += fabs(xr[i] * w[i]);
+                lost += clg_flushed(limits, xr[i], w[i]);
             }
-            z.by = clg_bound_of_sum((size_t)I + 1, size, z.at);
+            z.by = clg_bound_of_sum((size_t)I + 1, size, z.at) + lost;
             bound[(size_t)r * (size_t)O + (size_t)j] = clg_act_near(limits, act, z).by;
         }
     }
@@ -92,14 +94,16 @@ void clg_bound_dropout_fwd(double *bound, const struct clg_limits *limits, const
                            const double *mask, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        bound[i] = mask[i] == 0.0 ? 0.0 : KEPT_ERROR * fabs(x[i] * mask[i]) + limits->tiny;
+        bound[i] = mask[i] == 0.0 ? 0.0
+                                  : KEPT_ERROR * fabs(x[i] * mask[i]) + limits->tiny +
+                                        clg_flushed(limits, x[i], mask[i]);
 }
 
-double clg_bound_sum(const double sum[2], double total, size_t n)
+double clg_bound_sum(const struct clg_limits *limits, const double sum[2], double total, size_t n)
 {
     if (!(total + fabs(sum[0]) <= FLT_MAX)) /* the compensation of an overflow is no number */
         return INFINITY;
-    return clg_rounded_sum(n, total) +
+    return clg_rounded_sum(n, total) + clg_flushed_sum(limits, n) +
            FLT_EPSILON * (fabs(sum[1]) + FLT_EPSILON * (fabs(sum[0]) + total));
 }
 
@@ -107,7 +111,7 @@ double clg_bound_sum(const double sum[2], double total, size_t n)
 struct unit {
     double mask;           /* of the dropout between the layers, 1 where there is none */
     struct clg_near slope; /* f' of the layer in front */
-    double size;           /* sum of |dz w| */
+    double size, lost;     /* sum of |dz w|, and what a flushing device loses of it */
     double dx;             /* the reference's result */
     int is_plain;          /* dx is the sum itself */
 };
@@ -120,7 +124,7 @@ static double delta_bound(const struct clg_limits *limits, const struct unit *un
     if (is_zero && unit->size <= FLT_MAX)
         return 0.0;
     double g = factor != 0.0 ? unit->dx / factor : 0.0;
-    double by = clg_bound_of_sum((size_t)O, unit->size, g);
+    double by = clg_bound_of_sum((size_t)O, unit->size, g) + unit->lost;
     if (unit->is_plain || isinf(by))
         return by;
     g = factor != 0.0 ? fabs(g) : unit->size;
@@ -131,7 +135,7 @@ static double delta_bound(const struct clg_limits *limits, const struct unit *un
     return slope * by + (g + by) * unit->slope.by + CLG_ROUND * fabs(unit->dx) + limits->tiny;
 }
 
-/* Row r: size (I) holds the sums of |dz w|. */
+/* Row r: size (2 I) holds the sums of |dz w|, then what is lost of them. */
 static void delta_row(double *bound, const struct clg_limits *limits, const double *size,
                       const struct clg_delta_case *c, size_t r)
 {
@@ -139,7 +143,8 @@ static void delta_row(double *bound, const struct clg_limits *limits, const doub
     const double *z = c->z ? c->z + r * I * K : NULL, *dx = c->dx + r * I * K;
     for (size_t i = 0; i < I; i++) {
         struct clg_near y = {c->y[r * I + i], 0.0};
-        struct unit unit = {.mask = c->mask ? c->mask[r * I + i] : 1.0, .size = size[i]};
+        struct unit unit = {
+            .mask = c->mask ? c->mask[r * I + i] : 1.0, .size = size[i], .lost = size[I + i]};
         int best = K > 1 ? clg_largest_piece(z, (int)i, c->I, (int)K) : 0;
         unit.slope = clg_slope_near(limits, c->act, K == 1 && z ? z[i] : y.at, y);
         unit.dx = dx[(size_t)best * I + i];
@@ -155,19 +160,24 @@ void clg_bound_delta_bwd(double *bound, double *size, const struct clg_limits *l
 {
     const size_t I = (size_t)c->I, O = (size_t)c->O;
     for (size_t r = 0; r < (size_t)c->B; r++) {
-        for (size_t i = 0; i < I; i++)
+        for (size_t i = 0; i < I; i++) {
             size[i] = 0.0;
+            size[I + i] = clg_flushed_sum(limits, O);
+        }
         for (size_t j = 0; j < O; j++) {
             double factor = fabs(c->dz[r * O + j]);
-            for (size_t i = 0; i < I; i++)
+            for (size_t i = 0; i < I; i++) {
                 size[i] += factor * fabs(c->W[j * I + i]);
+                size[I + i] += clg_flushed(limits, factor, c->W[j * I + i]);
+            }
         }
         delta_row(bound + r * I * (size_t)c->act->pieces, limits, size, c, r);
     }
 }
 
-void clg_bound_grad(double *dW_bound, double *db_bound, const double *dW, const double *db,
-                    const double *dz, const double *x, int B, int I, int O)
+void clg_bound_grad(double *dW_bound, double *db_bound, const struct clg_limits *limits,
+                    const double *dW, const double *db, const double *dz, const double *x, int B,
+                    int I, int O)
 {
     for (int j = 0; j < O; j++) {
         double *row = dW_bound + (size_t)j * (size_t)I, total = 0.0;
@@ -181,7 +191,13 @@ void clg_bound_grad(double *dW_bound, double *db_bound, const double *dW, const 
                 row[i] += factor * fabs(xr[i]);
         }
         for (int i = 0; i < I; i++)
-            row[i] = clg_bound_of_sum((size_t)B, row[i], dW[(size_t)j * (size_t)I + (size_t)i]);
-        db_bound[j] = clg_bound_of_sum((size_t)B, total, db[j]);
+            row[i] = clg_bound_of_sum((size_t)B, row[i], dW[(size_t)j * (size_t)I + (size_t)i]) +
+                     clg_flushed_sum(limits, (size_t)B);
+        for (int r = 0; r < B && limits->flush > 0; r++)
+            for (int i = 0; i < I; i++)
+                row[i] += clg_flushed(limits, dz[(size_t)r * (size_t)O + (size_t)j],
+                                      x[(size_t)r * (size_t)I + (size_t)i]);
+        db_bound[j] =
+            clg_bound_of_sum((size_t)B, total, db[j]) + clg_flushed_sum(limits, (size_t)B);
     }
 }

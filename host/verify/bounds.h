@@ -18,8 +18,8 @@ struct clg_limits clg_limits_of(const clg_device *device);
 void clg_targets_spread(double *t, const double *labels, int B, int O);
 
 /* x (B,F) = raw * scale + shift. */
-void clg_bound_gather(double *bound, const double *raw, const double *scale, const double *shift,
-                      int B, int F);
+void clg_bound_gather(double *bound, const struct clg_limits *limits, const double *raw,
+                      const double *scale, const double *shift, int B, int F);
 
 /* Of an activation that keeps no z; INFINITY where a step may go either way. */
 void clg_bound_dense_fwd(double *bound, const struct clg_limits *limits, const double *x,
@@ -55,7 +55,7 @@ void clg_bound_loss_fwd(double *y_bound, double *dz_bound, double *row_bound,
 
 /* A compensated sum and its compensation, to which the sum of n terms of the magnitude total is
  * added. */
-double clg_bound_sum(const double sum[2], double total, size_t n);
+double clg_bound_sum(const struct clg_limits *limits, const double sum[2], double total, size_t n);
 
 /* What a delta is computed from. */
 struct clg_delta_case {
@@ -69,16 +69,17 @@ struct clg_delta_case {
     const struct clg_activation *act;
 };
 
-/* bound (B,I*pieces); size (I) is scratch. */
+/* bound (B,I*pieces); size (2 I) is scratch. */
 void clg_bound_delta_bwd(double *bound, double *size, const struct clg_limits *limits,
                          const struct clg_delta_case *c);
 
 /* dW (O,I) and db (O) are the reference's results. */
-void clg_bound_grad(double *dW_bound, double *db_bound, const double *dW, const double *db,
-                    const double *dz, const double *x, int B, int I, int O);
+void clg_bound_grad(double *dW_bound, double *db_bound, const struct clg_limits *limits,
+                    const double *dW, const double *db, const double *dz, const double *x, int B,
+                    int I, int O);
 
 /* The sum of squares of n elements. */
-double clg_bound_square_sum(double total, size_t n);
+double clg_bound_square_sum(const struct clg_limits *limits, double total, size_t n);
 
 /* Of grads (n) cut to the norm limit where the squared norm is norm2. */
 void clg_bound_clip(double *bound, const struct clg_limits *limits, const double *grads, size_t n,

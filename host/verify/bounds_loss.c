@@ -73,17 +73,22 @@ static struct clg_near error_row(const struct clg_loss_row *row, const struct cl
         int piece;
         struct clg_near f, de, y = unit_near(&f, &piece, row, limits, j);
         struct clg_near e = {y.at - row->t[j], y.by + CLG_ROUND * fabs(y.at - row->t[j])};
+        row->y_bound[j] = y.by;
+        if (isinf(y.by)) { /* either end of a step is right: nothing can be said of what follows */
+            row->dz_bound[j] = total.by = INFINITY;
+            continue;
+        }
         struct clg_near loss = clg_error_loss(row->spec, e, &de);
         struct clg_near v = {f.at * de.at, fabs(f.at) * de.by + (fabs(de.at) + de.by) * f.by};
         v.by += CLG_ROUND * fabs(v.at) + limits->tiny;
         total.at += loss.at;
         total.by += loss.by;
-        row->y_bound[j] = y.by;
         for (int p = 0; p < row->act->pieces; p++)
             row->dz_bound[p * row->O + j] = 0.0;
         row->dz_bound[piece * row->O + j] = clg_scaled_bound(limits, row, v);
     }
     total.by += clg_rounded_sum((size_t)row->O, total.at);
+    total.by += clg_flushed_sum(limits, (size_t)row->O);
     return total;
 }
 

@@ -164,7 +164,7 @@ struct clg_near clg_bound_error_softmax_row(const struct clg_loss_row *row,
         s_size += fabs(y.at * d.at);
         s.by += y.at * d.by + (fabs(d.at) + d.by) * y.by;
     }
-    s.by += clg_rounded_sum((size_t)row->O, s_size);
+    s.by += clg_rounded_sum((size_t)row->O, s_size) + clg_flushed_sum(limits, (size_t)row->O);
     for (int j = 0; j < row->O; j++) {
         struct clg_near y = clg_softmax_at(&whole, row->z[j]), e = {y.at - row->t[j], y.by};
         e.by += CLG_ROUND * fabs(e.at);
@@ -175,5 +175,6 @@ struct clg_near clg_bound_error_softmax_row(const struct clg_loss_row *row,
         row->dz_bound[j] = clg_scaled_bound(limits, row, v);
     }
     total.by += clg_rounded_sum((size_t)row->O, total.at);
+    total.by += clg_flushed_sum(limits, (size_t)row->O);
     return total;
 }

@@ -13,9 +13,9 @@ static double stepped(const struct clg_limits *limits, double w, double rate, st
 /* g + l2 * w. */
 static struct clg_near decayed(const struct clg_limits *limits, double g, double w, double l2)
 {
-    struct clg_near v = {g + l2 * w, 0.0};
+    struct clg_near v = {g + l2 * w, clg_flushed(limits, g, 1.0)};
     if (l2 != 0.0)
-        v.by = CLG_ROUND * (2 * fabs(l2 * w) + fabs(v.at)) + limits->tiny;
+        v.by += CLG_ROUND * (2 * fabs(l2 * w) + fabs(v.at)) + limits->tiny;
     return v;
 }
 
@@ -168,9 +168,9 @@ void clg_bound_update(double *params_bound, double *slot0_bound, double *slot1_b
 
 /* --------------------------------------------------------- norms, clipping */
 
-double clg_bound_square_sum(double total, size_t n)
+double clg_bound_square_sum(const struct clg_limits *limits, double total, size_t n)
 {
-    return clg_bound_of_sum(n, total, total);
+    return clg_bound_of_sum(n, total, total) + clg_flushed_sum(limits, n);
 }
 
 void clg_bound_clip(double *bound, const struct clg_limits *limits, const double *grads, size_t n,

@@ -148,6 +148,8 @@ static clg_status edges(struct clg_bench *bench, const struct clg_activation *ac
     static const int edge[][3] = {{8, 15, 24}, {2100, 3, 5}, {3, 2100, 5}, {3, 5, 2100}};
     for (size_t i = 0; i < (act->kind == CLG_IDENTITY ? COUNT(edge) : 1); i++)
         CLG_TRY(layer(bench, edge[i][0], edge[i][1], edge[i][2], act));
+    for (int end = 1; end < CLG_CASE_PIECE; end++) /* of the last piece of 16 columns */
+        CLG_TRY(layer(bench, 2, CLG_CASE_PIECE + end, 1 + 7 * end % CLG_CASE_PIECE, act));
     return CLG_OK;
 }
 
@@ -171,23 +173,50 @@ static clg_status layers(struct clg_bench *bench, const struct clg_activation *a
     return edges(bench, act);
 }
 
-/* By our own kernels with each activation, and by CLBlast, where there is one, with none. */
+/* The layers without activation by one way, which is judged by them.  A way that the device cannot
+ * run is not taken by training either, and is no mismatch where there is another. */
+static clg_status judge_way(struct clg_bench *bench, enum clg_way way)
+{
+    static const char *const notes[] = {"native register, ", "native local, ", "clblast, "};
+    clg_device *device = bench->device;
+    device->route = way == CLG_WAY_CLBLAST ? CLG_ROUTE_CLBLAST : CLG_ROUTE_NATIVE;
+    clg_way_force(device, way);
+    bench->way = way;
+    bench->route = notes[way];
+    clg_status status = layers(bench, &clg_case_acts[0]);
+    bench->way = CLG_WAYS;
+    if (status != CLG_EDEVICE || way == CLG_WAY_REGISTER)
+        return status;
+    bench->found.failed |= 1u << way;
+    return CLG_OK;
+}
+
+/* Every way there is, CLBlast in the full set alone: its first product takes many seconds. */
+static clg_status judge_ways(struct clg_bench *bench)
+{
+    for (int way = 0; way < CLG_WAYS; way++)
+        if (clg_way_exists(bench->device, (enum clg_way)way) &&
+            (way != CLG_WAY_CLBLAST || bench->full))
+            CLG_TRY(judge_way(bench, (enum clg_way)way));
+    return CLG_OK;
+}
+
+/* By each way with no activation, then with all by the way that training will take. */
 static clg_status products(struct clg_bench *bench)
 {
-    enum clg_route before = bench->device->route;
-    clg_status status = CLG_OK;
-    bench->device->route = CLG_ROUTE_NATIVE;
+    clg_device *device = bench->device;
+    enum clg_route before = device->route;
+    clg_status status = judge_ways(bench);
+    clg_way_force(device, CLG_WAYS);
+    device->knows_routes = 1;
+    device->failed_ways = bench->found.failed;
+    device->route = CLG_ROUTE_NATIVE;
     bench->route = "native, ";
     for (size_t i = 0; i < clg_case_acts_count && status == CLG_OK; i++)
-        if (clg_case_acts[i].kind != CLG_SOFTMAX)
+        if (clg_case_acts[i].kind != CLG_SOFTMAX && (i > 0 || device->kind == CLG_REFERENCE))
             status = layers(bench, &clg_case_acts[i]);
-    if (status == CLG_OK && bench->full && bench->device->kind == CLG_OPENCL &&
-        clg_matmul_has_clblast()) {
-        bench->device->route = CLG_ROUTE_CLBLAST;
-        bench->route = "clblast, ";
-        status = layers(bench, &clg_case_acts[0]);
-    }
-    bench->device->route = before;
+    device->knows_routes = 0; /* until the findings are remembered */
+    device->route = before;
     bench->route = NULL;
     return status;
 }
@@ -195,10 +224,12 @@ static clg_status products(struct clg_bench *bench)
 clg_status clg_cases_run(clg_device *device, struct clg_tally *tally, int full)
 {
     struct clg_bench bench = {
-        .device = device, .ops = clg_ops_of(device), .tally = tally, .full = full};
+        .device = device, .ops = clg_ops_of(device), .tally = tally, .full = full, .way = CLG_WAYS};
     CLG_TRY(clg_cases_data(&bench));
     CLG_TRY(products(&bench));
     CLG_TRY(clg_cases_losses(&bench));
     CLG_TRY(clg_cases_figures(&bench));
-    return clg_cases_updates(&bench);
+    CLG_TRY(clg_cases_updates(&bench));
+    clg_routes_remember(device, &bench.found, full);
+    return CLG_OK;
 }

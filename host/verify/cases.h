@@ -4,6 +4,9 @@
 
 #include "verify/bench.h"
 
+/* Columns and elements are worked on in pieces of 16; every way that the last one can be filled. */
+enum { CLG_CASE_PIECE = 16 };
+
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 /* Every activation, with numbers that are not the defaults, too. */

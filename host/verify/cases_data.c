@@ -77,9 +77,10 @@ static clg_status gather(struct clg_bench *bench, const struct gather_case *c)
 
 static clg_status gathers(struct clg_bench *bench)
 {
-    static const int full[][3] = {{1, 1, 0},    {7, 7, 1},   {16, 16, 3},  {17, 17, 0},
-                                  {33, 33, 17}, {129, 1, 1}, {1, 129, 33}, {64, 784, 10}};
-    static const int quick[][3] = {{7, 17, 0}, {33, 33, 3}};
+    static const int full[][3] = {{1, 1, 0},    {7, 7, 1},    {16, 16, 3},
+                                  {17, 17, 0},  {33, 33, 17}, {129, 1, 1},
+                                  {1, 129, 33}, {5, 31, 15},  {64, 784, 10}};
+    static const int quick[][3] = {{7, 17, 0}, {33, 31, 3}};
     static const enum clg_draw draws[] = {CLG_DRAW_NORMAL, CLG_DRAW_MIXED, CLG_DRAW_DENORMAL};
     size_t count = bench->full ? COUNT(full) : COUNT(quick);
     for (size_t i = 0; i < count; i++) {
@@ -90,6 +91,20 @@ static clg_status gathers(struct clg_bench *bench)
                 clg_bench_begin(bench, draws[d]);
                 CLG_TRY(clg_bench_end(bench, gather(bench, &c)));
             }
+        }
+    }
+    return CLG_OK;
+}
+
+/* Every end of the last piece of a row, of features and of values. */
+static clg_status gather_ends(struct clg_bench *bench)
+{
+    for (int end = 1; end < CLG_CASE_PIECE; end++) {
+        for (int kind = 0; kind < 4; kind++) {
+            struct gather_case c = {
+                3, CLG_CASE_PIECE + end, 7 * end % CLG_CASE_PIECE, kind & 1, kind >> 1, 0};
+            clg_bench_begin(bench, CLG_DRAW_NORMAL);
+            CLG_TRY(clg_bench_end(bench, gather(bench, &c)));
         }
     }
     return CLG_OK;
@@ -122,5 +137,6 @@ static clg_status permutations(struct clg_bench *bench)
 clg_status clg_cases_data(struct clg_bench *bench)
 {
     CLG_TRY(permutations(bench));
+    CLG_TRY(gather_ends(bench));
     return gathers(bench);
 }

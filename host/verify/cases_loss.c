@@ -163,5 +163,9 @@ clg_status clg_cases_losses(struct clg_bench *bench)
             CLG_TRY(losses_at(bench, shape[0], shape[1], (enum clg_draw)draw));
         }
     }
+    for (int end = 1; end < CLG_CASE_PIECE && bench->full; end++) { /* of the last piece of a row */
+        CLG_TRY(outputs_at(bench, 2, CLG_CASE_PIECE + end, CLG_DRAW_NORMAL));
+        CLG_TRY(losses_at(bench, 2, CLG_CASE_PIECE + end, CLG_DRAW_NORMAL));
+    }
     return CLG_OK;
 }

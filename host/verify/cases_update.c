@@ -56,8 +56,8 @@ static clg_status penalty(struct clg_bench *bench, size_t n)
 
 static clg_status penalties(struct clg_bench *bench)
 {
-    static const size_t full[] = {1, 7, 16, 17, 255, 256, 257, 4099, 16384, 16385, 101770};
-    static const size_t quick[] = {1, 17, 16385};
+    static const size_t full[] = {1, 7, 16, 17, 255, 256, 257, 4111, 16384, 16385, 50015, 101770};
+    static const size_t quick[] = {1, 17, 16385, 50015}; /* up to 4 groups */
     size_t count = bench->full ? COUNT(full) : COUNT(quick);
     for (size_t i = 0; i < count; i++) {
         for (int draw = 0; draw <= CLG_DRAW_MIXED; draw++) {
@@ -93,8 +93,8 @@ static clg_status clip(struct clg_bench *bench, size_t n, double part)
 
 static clg_status norms(struct clg_bench *bench)
 {
-    static const size_t full[] = {1, 7, 16, 17, 255, 257, 4099, 16385, 101770};
-    static const size_t quick[] = {1, 17, 16385};
+    static const size_t full[] = {1, 7, 16, 17, 255, 257, 4111, 16385, 50015, 101770};
+    static const size_t quick[] = {1, 17, 16385, 50015}; /* up to 4 groups */
     static const double part[] = {0.01, 0.9999999, 1.0000001, 100};
     size_t count = bench->full ? COUNT(full) : COUNT(quick);
     for (size_t i = 0; i < count; i++) {
@@ -148,8 +148,24 @@ static clg_status living(struct clg_bench *bench)
     return CLG_OK;
 }
 
+/* Every end of the last piece. */
+static clg_status figure_ends(struct clg_bench *bench)
+{
+    for (size_t end = 1; end < CLG_CASE_PIECE; end++) {
+        const size_t n = CLG_CASE_PIECE + end;
+        clg_bench_begin(bench, CLG_DRAW_NORMAL);
+        CLG_TRY(clg_bench_end(bench, penalty(bench, n)));
+        clg_bench_begin(bench, CLG_DRAW_NORMAL);
+        CLG_TRY(clg_bench_end(bench, square_sum(bench, n, end % 3)));
+        clg_bench_begin(bench, CLG_DRAW_NORMAL);
+        CLG_TRY(clg_bench_end(bench, clip(bench, n, 0.5)));
+    }
+    return CLG_OK;
+}
+
 clg_status clg_cases_figures(struct clg_bench *bench)
 {
+    CLG_TRY(figure_ends(bench));
     CLG_TRY(scores(bench));
     CLG_TRY(penalties(bench));
     CLG_TRY(norms(bench));
@@ -188,24 +204,46 @@ static double momentum_of(enum clg_opt opt, size_t turn)
     return opt == CLG_RMSPROP && turn == 0 ? 0.0 : 0.9;
 }
 
-static clg_status updates_at(struct clg_bench *bench, size_t n, size_t n_weights)
+/* Of the optimiser at one of three steps, with L2 or without. */
+static struct clg_update update_of(int opt, size_t turn, int with_l2)
 {
     static const uint64_t step[] = {1, 2, 1000};
-    static const double l2[] = {0, 0.01};
+    return (struct clg_update){.opt = (enum clg_opt)opt,
+                               .lr = 0.003,
+                               .l2 = with_l2 ? 0.01 : 0,
+                               .momentum = momentum_of((enum clg_opt)opt, turn),
+                               .beta1 = 0.9,
+                               .beta2 = 0.999,
+                               .rho = 0.99,
+                               .eps = opt == CLG_ADAGRAD ? 1e-10 : 1e-8,
+                               .weight_decay = with_l2 ? 0.3 : 0.01,
+                               .t = step[turn]};
+}
+
+static clg_status updates_at(struct clg_bench *bench, size_t n, size_t n_weights)
+{
     for (int opt = 0; opt < CLG_OPTS; opt++) {
-        for (size_t i = 0; i < COUNT(step); i++) {
-            for (size_t j = 0; j < COUNT(l2); j++) {
-                struct clg_update u = {.opt = (enum clg_opt)opt,
-                                       .lr = 0.003,
-                                       .l2 = l2[j],
-                                       .momentum = momentum_of((enum clg_opt)opt, i),
-                                       .beta1 = 0.9,
-                                       .beta2 = 0.999,
-                                       .rho = 0.99,
-                                       .eps = opt == CLG_ADAGRAD ? 1e-10 : 1e-8,
-                                       .weight_decay = j ? 0.3 : 0.01,
-                                       .t = step[i]};
+        for (size_t turn = 0; turn < 3; turn++) {
+            for (int with_l2 = 0; with_l2 < 2; with_l2++) {
+                const struct clg_update u = update_of(opt, turn, with_l2);
                 CLG_TRY(clg_bench_end(bench, update(bench, n, n_weights, &u)));
+            }
+        }
+    }
+    return CLG_OK;
+}
+
+/* Every end of the last piece, of the parameters and of the weights among them. */
+static clg_status update_ends(struct clg_bench *bench)
+{
+    bench->draw = CLG_DRAW_NORMAL;
+    for (size_t end = 1; end < CLG_CASE_PIECE; end++) {
+        for (int opt = 0; opt < CLG_OPTS; opt++) {
+            for (size_t turn = 0; turn < (opt == CLG_RMSPROP ? 2 : 1); turn++) {
+                const struct clg_update u = update_of(opt, turn, 1);
+                CLG_TRY(
+                    clg_bench_end(bench, update(bench, 2 * CLG_CASE_PIECE + end,
+                                                CLG_CASE_PIECE + 7 * end % CLG_CASE_PIECE, &u)));
             }
         }
     }
@@ -215,8 +253,8 @@ static clg_status updates_at(struct clg_bench *bench, size_t n, size_t n_weights
 clg_status clg_cases_updates(struct clg_bench *bench)
 {
     static const size_t full[][2] = {{1, 1},   {1, 0},     {7, 3},     {16, 16},     {17, 16},
-                                     {33, 17}, {129, 128}, {784, 400}, {4099, 4096}, {33, 15}};
-    static const size_t quick[][2] = {{33, 15}, {1000, 777}};
+                                     {33, 17}, {129, 128}, {784, 400}, {4111, 4096}, {33, 15}};
+    static const size_t quick[][2] = {{33, 15}, {1007, 777}}; /* the last ends on a piece of 15 */
     size_t count = bench->full ? COUNT(full) : COUNT(quick);
     for (size_t i = 0; i < count; i++) {
         const size_t *shape = bench->full ? full[i] : quick[i];
@@ -225,5 +263,5 @@ clg_status clg_cases_updates(struct clg_bench *bench)
             CLG_TRY(updates_at(bench, shape[0], shape[1]));
         }
     }
-    return CLG_OK;
+    return update_ends(bench);
 }

@@ -5,7 +5,7 @@
 
 #include "verify/verify.h"
 
-enum { CLG_MOST_OPERANDS = 12, CLG_MOST_BLOCKS = 48 };
+enum { CLG_MOST_OPERANDS = 12, CLG_MOST_BLOCKS = 96 };
 
 struct clg_operand {
     const char *name;
@@ -14,6 +14,7 @@ struct clg_operand {
     double *value;            /* (rows,columns): what the device held before the operation */
     size_t rows, columns;
     int is_matrix;
+    int is_rows; /* 1: some rows of a larger table */
 };
 
 struct clg_watch {
@@ -26,6 +27,8 @@ struct clg_watch {
     int operands;
     void *block[CLG_MOST_BLOCKS];
     int blocks;
+    int repeats;                       /* 1: what was wrong runs again */
+    double *before[CLG_MOST_OPERANDS]; /* then: each operand after the first run */
 };
 
 /* Frees what the last operation held. */

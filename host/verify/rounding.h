@@ -42,9 +42,22 @@ static inline double clg_rounded_sum(size_t K, double size)
     return (double)K * FLT_EPSILON * size + FLT_MIN;
 }
 
-/* The same where the sum is known: INFINITY, no bound at all, where a partial sum may or may not
- * leave the range of a float.  Where the sum itself is beyond it and the terms of the other sign
- * are not, every order ends in the same Inf. */
+/* What a device that takes denormals for 0 may lose of a sum of K products besides: each product
+ * and each sum on the way.  What its terms lose is clg_flushed. */
+static inline double clg_flushed_sum(const struct clg_limits *limits, size_t K)
+{
+    return 2 * (double)K * limits->flush;
+}
+
+/* What the product a b loses where one of them is such a denormal: all of it. */
+static inline double clg_flushed(const struct clg_limits *limits, double a, double b)
+{
+    return fabs(a) < limits->flush || fabs(b) < limits->flush ? fabs(a * b) : 0.0;
+}
+
+/* clg_rounded_sum where the sum is known: INFINITY, no bound at all, where a partial sum may or
+ * may not leave the range of a float.  Where the sum itself is beyond it and the terms of the other
+ * sign are not, every order ends in the same Inf. */
 double clg_bound_of_sum(size_t K, double size, double sum);
 
 /* softmax(z / T) of a row: maximum, sum of exp((z - max) / T), that sum's relative error, and by

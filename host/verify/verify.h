@@ -1,6 +1,6 @@
 /* The inside of verification: the one comparison and what it counts (tally.c), the table of
  * operations that checks each call of another table (watch.c), and the single operations that are
- * put through it (cases.c). */
+ * put through it (cases.c).  A training under watch is lockstep.h's. */
 #ifndef CLG_VERIFY_VERIFY_H
 #define CLG_VERIFY_VERIFY_H
 
@@ -15,6 +15,17 @@
  * rounding alone decides whether the device's number overflows, and anything was accepted. */
 double clg_error_of(double got, double want, double bound, int *undecided);
 
+/* One comparison of a result, as an observer sees it. */
+struct clg_compared {
+    const char *operand;
+    const double *got, *want; /* (rows,columns) */
+    const double *error;      /* (rows,columns): in units of its bound, NULL where memory ran out */
+    size_t rows, columns;
+    int undecided;
+    uint64_t kinks;
+    double worst;
+};
+
 /* Counts operations, called cases, and keeps the first that failed. */
 struct clg_tally {
     clg_verify_result result;
@@ -22,16 +33,24 @@ struct clg_tally {
     int is_open;                       /* 1 between open and close */
     const char *operation;
     char shape[160];
-    char note[96]; /* put behind every shape: how to draw the inputs again */
-    int failed;    /* this case */
-    double worst;
-    int began_finite; /* 1: what failed first had a finite reference */
+    char note[96];                 /* put behind every shape: how to draw the inputs again */
+    clg_verify_case now;           /* the case that is open */
+    double squares, squared_error; /* of its reference and its errors, for the nmse */
+    char operand[32], why[256];    /* of its first wrong element */
+    uint64_t kinks;                /* of the result that is compared next */
+    int began_finite;              /* 1: what failed first had a finite reference */
+    /* Sees every comparison; may be NULL. */
+    void (*observe)(void *user, const struct clg_compared *compared);
+    void *observer;
 };
 
 /* Starts a case, after closing the one before it. */
 void clg_tally_open(struct clg_tally *tally, const char *operation, const char *shape, ...)
     CLG_PRINTF(3, 4);
 void clg_tally_close(struct clg_tally *tally);
+
+/* So many elements of the result compared next are at a kink: right on either side. */
+void clg_tally_kinks(struct clg_tally *tally, uint64_t kinks);
 
 /* Compares (rows,columns) elements; bound NULL asks for equality. */
 void clg_tally_compare(struct clg_tally *tally, const char *operand, const double *got,
@@ -40,7 +59,8 @@ void clg_tally_compare(struct clg_tally *tally, const char *operand, const doubl
 /* The open case fails for another reason. */
 void clg_tally_fault(struct clg_tally *tally, const char *format, ...) CLG_PRINTF(2, 3);
 
-/* CLG_OK, or CLG_EMISMATCH with the first failure as the last error's line. */
+/* CLG_OK, or CLG_EMISMATCH with the first failure, or what is undecided, as the last error's line.
+ */
 clg_status clg_tally_verdict(const struct clg_tally *tally);
 
 /* ------------------------------------------------------------------- watch */
@@ -49,6 +69,9 @@ clg_status clg_tally_verdict(const struct clg_tally *tally);
  * reference from the inputs that the device had: results, padding and counts go to tally. */
 struct clg_watch;
 clg_status clg_watch_begin(struct clg_watch **out, clg_device *device, struct clg_tally *tally);
+/* From now on an operation that was wrong runs once more on the same inputs, and the result's cause
+ * says what came of it. */
+void clg_watch_repeat(struct clg_watch *watch);
 void clg_watch_end(struct clg_watch *watch);
 
 /* ------------------------------------------------------------------- cases */

@@ -1,13 +1,17 @@
 /* The table of operations that watches another: each entry takes down what the operation is about
  * to read, lets the device run it, repeats it on the reference from the same numbers, and compares
  * every element within its bound.  What an entry holds is freed when the next one begins, so it may
- * leave anywhere.  Here are the table and its beginning and end, and the entries that move data;
- * layers are in watch_layers.c, losses in watch_loss.c, figures and updates in watch_update.c. */
+ * leave anywhere.  Here are its beginning and end, and the entries that move data; layers are in
+ * watch_layers.c, losses in watch_loss.c, figures and updates in watch_update.c, the table itself
+ * in again.c. */
 #include "verify/watch.h"
 
 #include "core/memory.h"
+#include "device/launch.h"
+#include "ops/routes.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 int clg_watch_labels_are_valid(struct clg_watch *watch, const struct clg_operand *t, int O)
 {
@@ -34,15 +38,15 @@ clg_status clg_watch_targets(struct clg_operand **out, struct clg_watch *watch,
 
 /* ------------------------------------------------------------------- data */
 
-static clg_status watch_permute(clg_device *device, struct clg_buf *perm, size_t n, uint64_t seed,
-                                uint32_t epoch)
+clg_status clg_watch_permute(clg_device *device, struct clg_buf *perm, size_t n, uint64_t seed,
+                             uint32_t epoch)
 {
     struct clg_watch *watch = watch_of(device);
     struct clg_operand *p;
     OPEN(watch, "permute", "n %zu, seed %llu, epoch %u", n, (unsigned long long)seed,
          (unsigned)epoch);
     CLG_TRY(clg_operand_write_vector(&p, watch, "perm", perm, n));
-    CLG_TRY(watch->inner->permute(device, perm, n, seed, epoch));
+    RUN(watch, permute, device, perm, n, seed, epoch);
     CLG_TRY(clg_ops_reference.permute(watch->reference, &p->ref, n, seed, epoch));
     return clg_operand_check(watch, p, NULL);
 }
@@ -78,9 +82,11 @@ static clg_status batch_data(struct clg_rows *batch, struct clg_operand *operand
     *batch = *data;
     batch->rows = B;
     CLG_TRY(clg_operand_rows(&operand[0], watch, "data", &data->x, row, start, B, features));
+    operand[0]->is_rows = 1;
     batch->x = operand[0]->ref;
     if (with_targets) {
         CLG_TRY(clg_operand_rows(&operand[1], watch, "targets", &data->t, row, start, B, outputs));
+        operand[1]->is_rows = 1;
         batch->t = operand[1]->ref;
     }
     if (data->x.elem != CLG_U8)
@@ -92,9 +98,9 @@ static clg_status batch_data(struct clg_rows *batch, struct clg_operand *operand
     return CLG_OK;
 }
 
-static clg_status watch_gather(clg_device *device, struct clg_buf *x, struct clg_buf *t,
-                               const struct clg_rows *data, const struct clg_buf *perm,
-                               size_t start, int B)
+clg_status clg_watch_gather(clg_device *device, struct clg_buf *x, struct clg_buf *t,
+                            const struct clg_rows *data, const struct clg_buf *perm, size_t start,
+                            int B)
 {
     struct clg_watch *watch = watch_of(device);
     struct clg_operand *to, *labels = NULL, *from[4];
@@ -116,34 +122,49 @@ static clg_status watch_gather(clg_device *device, struct clg_buf *x, struct clg
     if (t)
         CLG_TRY(is_class ? clg_operand_write_vector(&labels, watch, "t", t, (size_t)B)
                          : clg_operand_write_matrix(&labels, watch, "t", t, B, data->outputs));
-    CLG_TRY(watch->inner->gather(device, x, t, data, perm, start, B));
+    RUN(watch, gather, device, x, t, data, perm, start, B);
     CLG_TRY(clg_ops_reference.gather(watch->reference, &to->ref, labels ? &labels->ref : NULL,
                                      &batch, NULL, 0, B));
     if (data->x.elem == CLG_U8) {
         CLG_TRY(clg_operand_room(watch, &bound, to->rows * to->columns));
-        clg_bound_gather(bound, from[0]->value, from[2]->value, from[3]->value, B, I);
+        clg_bound_gather(bound, &watch->limits, from[0]->value, from[2]->value, from[3]->value, B,
+                         I);
     }
     CLG_TRY(clg_operand_check(watch, to, bound));
     return labels ? clg_operand_check(watch, labels, NULL) : CLG_OK;
 }
 
-static const struct clg_ops watching = {
-    .name = "watch",
-    .permute = watch_permute,
-    .gather = watch_gather,
-    .dense_fwd = clg_watch_dense_fwd,
-    .output_fwd = clg_watch_output_fwd,
-    .dropout_fwd = clg_watch_dropout_fwd,
-    .loss_fwd = clg_watch_loss_fwd,
-    .score = clg_watch_score,
-    .penalty = clg_watch_penalty,
-    .delta_bwd = clg_watch_delta_bwd,
-    .grad = clg_watch_grad,
-    .square_sum = clg_watch_square_sum,
-    .clip = clg_watch_clip,
-    .mark_alive = clg_watch_mark_alive,
-    .update = clg_watch_update,
-};
+/* ------------------------------------------------------------------- runs */
+
+clg_status clg_watch_start(double *began, struct clg_watch *watch)
+{
+    CLG_TRY(clg_device_finish(watch->device));
+    *began = clg_clock();
+    return CLG_OK;
+}
+
+clg_status clg_watch_stop(struct clg_watch *watch, double began)
+{
+    CLG_TRY(clg_device_finish(watch->device));
+    watch->tally->now.ms += 1000 * (clg_clock() - began);
+    return CLG_OK;
+}
+
+const char *clg_watch_route(const struct clg_watch *watch)
+{
+    static const char *const products[] = {"dense_fwd", "delta_bwd", "grad"};
+    if (watch->device->kind == CLG_REFERENCE)
+        return "reference";
+    for (size_t i = 0; i < sizeof products / sizeof *products; i++)
+        if (strcmp(watch->tally->operation, products[i]) == 0)
+            return clg_way_names[clg_way_of(watch->device)];
+    return "native";
+}
+
+void clg_watch_repeat(struct clg_watch *watch)
+{
+    watch->repeats = 1;
+}
 
 clg_status clg_watch_begin(struct clg_watch **out, clg_device *device, struct clg_tally *tally)
 {
@@ -161,7 +182,7 @@ clg_status clg_watch_begin(struct clg_watch **out, clg_device *device, struct cl
     watch->inner = clg_ops_of(device);
     watch->previous = device->ops_override;
     watch->previous_user = device->ops_user;
-    device->ops_override = &watching;
+    device->ops_override = &clg_watching;
     device->ops_user = watch;
     *out = watch;
     return CLG_OK;

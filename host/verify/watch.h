@@ -9,6 +9,16 @@
     do {                                                                                           \
         clg_operands_clear(watch);                                                                 \
         clg_tally_open((watch)->tally, __VA_ARGS__);                                               \
+        (watch)->tally->now.route = clg_watch_route(watch);                                        \
+    } while (0)
+
+/* Lets the device run one entry of the table that is watched, and takes the time. */
+#define RUN(watch, entry, ...)                                                                     \
+    do {                                                                                           \
+        double began_;                                                                             \
+        CLG_TRY(clg_watch_start(&began_, watch));                                                  \
+        CLG_TRY((watch)->inner->entry(__VA_ARGS__));                                               \
+        CLG_TRY(clg_watch_stop(watch, began_));                                                    \
     } while (0)
 
 /* An activation in a shape's text. */
@@ -19,6 +29,28 @@ static inline struct clg_watch *watch_of(const clg_device *device)
 {
     return device->ops_user;
 }
+
+clg_status clg_watch_start(double *began, struct clg_watch *watch);
+clg_status clg_watch_stop(struct clg_watch *watch, double began);
+
+/* The route of the open operation: of a product the way that it takes, else "native" or
+ * "reference". */
+const char *clg_watch_route(const struct clg_watch *watch);
+
+/* Elements of y (B,O) within their bound of act's kink, but not on it (kinks.c). */
+uint64_t clg_kinks_of_layer(const double *y, const double *bound, const double *x, const double *W,
+                            const double *b, int B, int I, int O, const struct clg_activation *act);
+
+/* Elements whose two largest pieces of z (B,O*pieces) lie within the sum of their bounds, and are
+ * not equal on both sides. */
+uint64_t clg_kinks_of_maxout(const double *got, const double *want, const double *bound, int B,
+                             int O, int pieces);
+
+/* An operation that was wrong runs again (again.c). */
+int clg_again_wanted(const struct clg_watch *watch);
+clg_status clg_again_begin(struct clg_watch *watch);
+clg_status clg_again_end(struct clg_watch *watch);
+extern const struct clg_ops clg_watching;
 
 /* Whether the device's labels are numbers of classes.  Both sides trust them: where they are not,
  * the operation is not run. */
@@ -31,6 +63,11 @@ clg_status clg_watch_stopped(const struct clg_watch *watch);
 clg_status clg_watch_targets(struct clg_operand **out, struct clg_watch *watch,
                              const struct clg_buf *t, int B, int O, enum clg_target target);
 
+clg_status clg_watch_permute(clg_device *device, struct clg_buf *perm, size_t n, uint64_t seed,
+                             uint32_t epoch);
+clg_status clg_watch_gather(clg_device *device, struct clg_buf *x, struct clg_buf *t,
+                            const struct clg_rows *data, const struct clg_buf *perm, size_t start,
+                            int B);
 clg_status clg_watch_dense_fwd(clg_device *device, struct clg_buf *y, struct clg_buf *z,
                                const struct clg_buf *x, const struct clg_buf *W,
                                const struct clg_buf *b, int B, int I, int O,

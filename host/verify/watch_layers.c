@@ -42,12 +42,14 @@ static clg_status check_kept(struct clg_watch *watch, const struct dense_operand
                              int O, const struct clg_activation *act)
 {
     static const struct clg_activation identity = {.kind = CLG_IDENTITY, .pieces = 1};
-    double *bound, *z;
+    double *bound, *z, *want;
     CLG_TRY(clg_operand_room(watch, &bound, o->z->rows * o->z->columns));
     clg_bound_dense_fwd(bound, &watch->limits, o->in->value, o->weight->value, o->bias->value, B, I,
                         O * act->pieces, &identity);
+    CLG_TRY(clg_operand_results(watch, o->z, &z, &want));
+    if (act->kind == CLG_MAXOUT)
+        clg_tally_kinks(watch->tally, clg_kinks_of_maxout(z, want, bound, B, O, act->pieces));
     CLG_TRY(clg_operand_check(watch, o->z, bound));
-    CLG_TRY(clg_operand_results(watch, o->z, &z, NULL));
     CLG_TRY(clg_matrix_upload(&o->z->ref, z, B, O * act->pieces));
     CLG_TRY(clg_ops_reference.output_fwd(watch->reference, &o->y->ref, &o->z->ref, B, O, act));
     clg_bound_output_fwd(bound, &watch->limits, z, B, O, act);
@@ -61,10 +63,10 @@ clg_status clg_watch_dense_fwd(clg_device *device, struct clg_buf *y, struct clg
 {
     struct clg_watch *watch = watch_of(device);
     struct dense_operands o;
-    double *bound;
+    double *bound, *want;
     OPEN(watch, "dense_fwd", "B %d, I %d, O %d, " ACT_TEXT, B, I, O, ACT_VALUES(act));
     CLG_TRY(take_dense(&o, watch, y, z, x, W, b, B, I, O, O * act->pieces));
-    CLG_TRY(watch->inner->dense_fwd(device, y, z, x, W, b, B, I, O, act));
+    RUN(watch, dense_fwd, device, y, z, x, W, b, B, I, O, act);
     CLG_TRY(clg_ops_reference.dense_fwd(watch->reference, &o.y->ref, o.z ? &o.z->ref : NULL,
                                         &o.in->ref, &o.weight->ref, &o.bias->ref, B, I, O, act));
     if (o.z)
@@ -72,6 +74,9 @@ clg_status clg_watch_dense_fwd(clg_device *device, struct clg_buf *y, struct clg
     CLG_TRY(clg_operand_room(watch, &bound, o.y->rows * o.y->columns));
     clg_bound_dense_fwd(bound, &watch->limits, o.in->value, o.weight->value, o.bias->value, B, I, O,
                         act);
+    CLG_TRY(clg_operand_results(watch, o.y, NULL, &want));
+    clg_tally_kinks(watch->tally, clg_kinks_of_layer(want, bound, o.in->value, o.weight->value,
+                                                     o.bias->value, B, I, O, act));
     CLG_TRY(clg_operand_check(watch, o.y, bound));
     return act->kind == CLG_STEP ? check_steps(watch, o.y, bound) : CLG_OK;
 }
@@ -85,7 +90,7 @@ clg_status clg_watch_output_fwd(clg_device *device, struct clg_buf *y, const str
     OPEN(watch, "output_fwd", "B %d, O %d, " ACT_TEXT, B, O, ACT_VALUES(act));
     CLG_TRY(clg_operand_write_matrix(&to, watch, "y", y, B, O));
     CLG_TRY(clg_operand_matrix(&in, watch, "z", z, B, O * act->pieces));
-    CLG_TRY(watch->inner->output_fwd(device, y, z, B, O, act));
+    RUN(watch, output_fwd, device, y, z, B, O, act);
     CLG_TRY(clg_ops_reference.output_fwd(watch->reference, &to->ref, &in->ref, B, O, act));
     CLG_TRY(clg_operand_room(watch, &bound, to->rows * to->columns));
     clg_bound_output_fwd(bound, &watch->limits, in->value, B, O, act);
@@ -103,7 +108,7 @@ clg_status clg_watch_dropout_fwd(clg_device *device, struct clg_buf *y, const st
          (unsigned)drop->layer, (unsigned)drop->step);
     CLG_TRY(clg_operand_write_matrix(&to, watch, "y", y, B, N));
     CLG_TRY(clg_operand_matrix(&in, watch, "x", x, B, N));
-    CLG_TRY(watch->inner->dropout_fwd(device, y, x, B, N, drop));
+    RUN(watch, dropout_fwd, device, y, x, B, N, drop);
     CLG_TRY(clg_ops_reference.dropout_fwd(watch->reference, &to->ref, &in->ref, B, N, drop));
     CLG_TRY(clg_operand_room(watch, &bound, count));
     CLG_TRY(clg_operand_room(watch, &mask, count));
@@ -123,7 +128,7 @@ static clg_status check_delta(struct clg_watch *watch, const struct delta_operan
 {
     double *bound, *want, *size, *mask = NULL;
     CLG_TRY(clg_operand_room(watch, &bound, o->dx->rows * o->dx->columns));
-    CLG_TRY(clg_operand_room(watch, &size, (size_t)I));
+    CLG_TRY(clg_operand_room(watch, &size, 2 * (size_t)I));
     CLG_TRY(clg_operand_results(watch, o->dx, NULL, &want));
     if (drop) {
         CLG_TRY(clg_operand_room(watch, &mask, (size_t)B * (size_t)I));
@@ -161,7 +166,7 @@ clg_status clg_watch_delta_bwd(clg_device *device, struct clg_buf *dx, struct cl
     CLG_TRY(clg_operand_matrix(&o.y, watch, "y", y, B, I));
     if (z)
         CLG_TRY(clg_operand_matrix(&o.z, watch, "z", z, B, I * act->pieces));
-    CLG_TRY(watch->inner->delta_bwd(device, dx, dy, dz, W, y, z, B, I, O, act, drop));
+    RUN(watch, delta_bwd, device, dx, dy, dz, W, y, z, B, I, O, act, drop);
     CLG_TRY(clg_ops_reference.delta_bwd(watch->reference, &o.dx->ref, o.dy ? &o.dy->ref : NULL,
                                         &o.dz->ref, &o.W->ref, &o.y->ref, o.z ? &o.z->ref : NULL, B,
                                         I, O, act, drop));
@@ -179,14 +184,15 @@ clg_status clg_watch_grad(clg_device *device, struct clg_buf *dW, struct clg_buf
     CLG_TRY(clg_operand_write_vector(&bias, watch, "db", db, (size_t)O));
     CLG_TRY(clg_operand_matrix(&delta, watch, "dz", dz, B, O));
     CLG_TRY(clg_operand_matrix(&in, watch, "x", x, B, I));
-    CLG_TRY(watch->inner->grad(device, dW, db, dz, x, B, I, O));
+    RUN(watch, grad, device, dW, db, dz, x, B, I, O);
     CLG_TRY(clg_ops_reference.grad(watch->reference, &weight->ref, &bias->ref, &delta->ref,
                                    &in->ref, B, I, O));
     CLG_TRY(clg_operand_room(watch, &dW_bound, weight->rows * weight->columns));
     CLG_TRY(clg_operand_room(watch, &db_bound, bias->columns));
     CLG_TRY(clg_operand_results(watch, weight, NULL, &dW_want));
     CLG_TRY(clg_operand_results(watch, bias, NULL, &db_want));
-    clg_bound_grad(dW_bound, db_bound, dW_want, db_want, delta->value, in->value, B, I, O);
+    clg_bound_grad(dW_bound, db_bound, &watch->limits, dW_want, db_want, delta->value, in->value, B,
+                   I, O);
     CLG_TRY(clg_operand_check(watch, weight, dW_bound));
     return clg_operand_check(watch, bias, db_bound);
 }

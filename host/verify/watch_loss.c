@@ -81,8 +81,7 @@ clg_status clg_watch_loss_fwd(clg_device *device, struct clg_buf *y, struct clg_
     if (target == CLG_TARGET_CLASS && !clg_watch_labels_are_valid(watch, o.t, O))
         return clg_watch_stopped(watch);
     CLG_TRY(take_loss(&o, watch, B, O, loss));
-    CLG_TRY(watch->inner->loss_fwd(device, y, dz, row_loss, z, t, B, O, loss, act, target, scale,
-                                   mean));
+    RUN(watch, loss_fwd, device, y, dz, row_loss, z, t, B, O, loss, act, target, scale, mean);
     mirror.class_weights = o.weights ? &o.weights->ref : NULL;
     mirror.norm = o.norm ? &o.norm->ref : NULL;
     mirror.teacher_z = o.teacher ? &o.teacher->ref : NULL;

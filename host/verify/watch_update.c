@@ -8,7 +8,7 @@ static clg_status check_stats(struct clg_watch *watch, const struct clg_operand 
 {
     double *got, *want;
     const double *before = stats->value, *kept = before + (2 - first);
-    double bound = clg_bound_sum(before + first, size, n);
+    double bound = clg_bound_sum(&watch->limits, before + first, size, n);
     CLG_TRY(clg_operand_results(watch, stats, &got, &want));
     double got_total = got[first] + got[first + 1], want_total = want[first] + want[first + 1];
     clg_tally_compare(watch->tally, "stats total", &got_total, &want_total, &bound, 1, 1);
@@ -31,7 +31,7 @@ clg_status clg_watch_score(clg_device *device, struct clg_buf *stats, struct clg
     CLG_TRY(clg_watch_targets(&want, watch, t, B, O, target));
     if (target == CLG_TARGET_CLASS && !clg_watch_labels_are_valid(watch, want, O))
         return clg_watch_stopped(watch);
-    CLG_TRY(watch->inner->score(device, stats, hits, row_loss, y, t, B, O, target));
+    RUN(watch, score, device, stats, hits, row_loss, y, t, B, O, target);
     CLG_TRY(clg_ops_reference.score(watch->reference, &sums->ref, &counts->ref, &losses->ref,
                                     &out->ref, &want->ref, B, O, target));
     for (int b = 0; b < B; b++)
@@ -50,7 +50,7 @@ clg_status clg_watch_penalty(clg_device *device, struct clg_buf *stats, struct c
     CLG_TRY(clg_operand_vector(&sums, watch, "stats", stats, CLG_STATS));
     CLG_TRY(clg_operand_write_vector(&room, watch, "scratch", scratch, CLG_PENALTY_SCRATCH));
     CLG_TRY(clg_operand_vector(&weights, watch, "params", params, n));
-    CLG_TRY(watch->inner->penalty(device, stats, scratch, params, n, factor));
+    RUN(watch, penalty, device, stats, scratch, params, n, factor);
     CLG_TRY(clg_ops_reference.penalty(watch->reference, &sums->ref, &room->ref, &weights->ref, n,
                                       factor));
     for (size_t i = 0; i < n; i++)
@@ -69,12 +69,12 @@ clg_status clg_watch_square_sum(clg_device *device, struct clg_buf *out, struct 
     CLG_TRY(clg_operand_vector(&to, watch, "out", out, out->count));
     CLG_TRY(clg_operand_write_vector(&room, watch, "scratch", scratch, CLG_PENALTY_SCRATCH));
     CLG_TRY(clg_operand_vector(&in, watch, "x", x, n));
-    CLG_TRY(watch->inner->square_sum(device, out, scratch, x, n, at));
+    RUN(watch, square_sum, device, out, scratch, x, n, at);
     CLG_TRY(clg_ops_reference.square_sum(watch->reference, &to->ref, &room->ref, &in->ref, n, at));
     CLG_TRY(clg_operand_room(watch, &bound, out->count)); /* 0: all others stay as they are */
     for (size_t i = 0; i < n; i++)
         total += in->value[i] * in->value[i];
-    bound[at] = clg_bound_square_sum(total, n);
+    bound[at] = clg_bound_square_sum(&watch->limits, total, n);
     return clg_operand_check(watch, to, bound);
 }
 
@@ -87,7 +87,7 @@ clg_status clg_watch_clip(clg_device *device, struct clg_buf *grads, const struc
     OPEN(watch, "clip", "n %zu, at %zu, limit %g", n, at, limit);
     CLG_TRY(clg_operand_vector(&to, watch, "grads", grads, n));
     CLG_TRY(clg_operand_vector(&norm, watch, "norm2", norm2, norm2->count));
-    CLG_TRY(watch->inner->clip(device, grads, norm2, n, at, limit));
+    RUN(watch, clip, device, grads, norm2, n, at, limit);
     CLG_TRY(clg_ops_reference.clip(watch->reference, &to->ref, &norm->ref, n, at, limit));
     CLG_TRY(clg_operand_room(watch, &bound, n));
     clg_bound_clip(bound, &watch->limits, to->value, n, norm->value[at], limit);
@@ -102,7 +102,7 @@ clg_status clg_watch_mark_alive(clg_device *device, struct clg_buf *alive, const
     OPEN(watch, "mark_alive", "B %d, O %d", B, O);
     CLG_TRY(clg_operand_vector(&to, watch, "alive", alive, (size_t)O));
     CLG_TRY(clg_operand_matrix(&in, watch, "y", y, B, O));
-    CLG_TRY(watch->inner->mark_alive(device, alive, y, B, O));
+    RUN(watch, mark_alive, device, alive, y, B, O);
     CLG_TRY(clg_ops_reference.mark_alive(watch->reference, &to->ref, &in->ref, B, O));
     return clg_operand_check(watch, to, NULL);
 }
@@ -126,7 +126,7 @@ clg_status clg_watch_update(clg_device *device, struct clg_buf *params, struct c
         CLG_TRY(clg_operand_room(watch, &bound[i], n));
     }
     CLG_TRY(clg_operand_vector(&g, watch, "grads", grads, n));
-    CLG_TRY(watch->inner->update(device, params, slot0, slot1, grads, n, n_weights, u));
+    RUN(watch, update, device, params, slot0, slot1, grads, n, n_weights, u);
     CLG_TRY(clg_ops_reference.update(watch->reference, &o[0]->ref, o[1] ? &o[1]->ref : NULL,
                                      o[2] ? &o[2]->ref : NULL, &g->ref, n, n_weights, u));
     clg_bound_update(bound[0], bound[1], bound[2], &watch->limits, o[0]->value,

@@ -327,7 +327,8 @@ typedef struct clg_train_hooks {
     /* Asked between steps, from the thread that trains; not 0 ends the training after a last save
      * with CLG_ECANCELLED.  May read a flag that another thread or a signal sets. */
     int (*should_stop)(void *user);
-    /* A line about a decision taken: the plan and the route in use, the best epoch. */
+    /* A line about a decision taken: the plan and the route in use, the best epoch.  One that begins
+     * with "warning: " the user should see: verification found the device wrong. */
     void (*log)(void *user, const char *line);
 } clg_train_hooks;
 
@@ -338,12 +339,16 @@ typedef struct clg_train_result {
     double seconds;
     int best_epoch;    /* with the lowest validation (else training) loss; 0: none */
     int stopped_early; /* 1: patience ran out, and net holds the best epoch's parameters */
+    uint64_t checks;   /* steps checked against the reference (check-every) */
+    double check_seconds; /* and what they took, the steps themselves included */
 } clg_train_result;
 
 /* Trains net on data as its config says, anew from the weights it has: step 0, moments of zero.
  * val (may be NULL) is evaluated after every epoch; run (may be NULL) takes metrics and
  * checkpoints; hooks and result may be NULL.  CLG_EDIVERGED leaves the last good checkpoint.  On
- * return net holds the trained parameters. */
+ * return net holds the trained parameters.  Where the configuration has check-every N, every Nth
+ * step is repeated on the reference, operation by operation; CLG_EMISMATCH where one is beyond its
+ * bound, with both sides of the step's tensors in the run's folder, check-STEP. */
 CLG_API clg_status clg_train(clg_train_result *result, clg_net *net, clg_device *device,
                              const clg_dataset *data, const clg_dataset *val, clg_run *run,
                              const clg_train_hooks *hooks);
@@ -403,17 +408,68 @@ CLG_API clg_status clg_export(const clg_net *net, const char *format, const char
 
 typedef struct clg_verify_result {
     int cases, failed; /* operations compared, and how many were beyond their bound */
-    int undecided;     /* elements at a kink, accepted on either side */
+    int undecided;     /* elements that rounding alone decides (a step at 0, an overflow) */
     double worst;      /* largest error in units of its bound; at most 1 where all is well */
     char first[512];   /* the first that failed: operation, shape, element, both values */
     uint64_t elements; /* compared */
+    /* Elements within their bound of a kink (a relu's 0, the tie of a maxout), but not on it: either
+     * side is right. */
+    uint64_t kinks;
+    /* Training: 1 where more than 1 % of a tensor was undecided or at a kink, and nothing failed. */
+    int too_many;
+    uint64_t first_step;   /* training: the step of `first`, from 1; 0: nothing failed */
+    char first_tensor[96]; /* and its tensor, "layers.0.weight" */
+    /* Why, static: "operation" (run again on the same inputs it gives the same wrong result),
+     * "transient" (it gives another), "accumulation" (each operation is right, and yet device and
+     * reference part when both run free), "" for none. */
+    const char *cause;
+    double drift;          /* training: the largest relative drift of a tensor, both running free */
+    char drift_tensor[96]; /* which tensor; "" where nothing was compared */
 } clg_verify_result;
+
+/* One operation that was compared; texts are valid during the call. */
+typedef struct clg_verify_case {
+    /* route: of products register, local or clblast, else native; reference.  shape has the seed. */
+    const char *operation, *route, *shape;
+    uint64_t step;                         /* of a training, from 1; 0: a single operation */
+    int failed, undecided;
+    uint64_t elements, kinks;
+    double nmse;  /* sum of squared errors over that of the reference's squares */
+    double worst; /* largest error in units of its bound */
+    double ms;    /* on the device, its programs' building included */
+    /* The first wrong element, operand NULL where none is: why says what else went wrong, "". */
+    const char *operand;
+    size_t row, column;
+    double got, want, bound;
+    const char *why;
+} clg_verify_case;
+
+/* One tensor in one step of a training. */
+typedef struct clg_verify_tensor {
+    const char *name; /* as in a model file where it is there: "layers.0.weight" */
+    int layer;        /* -1: of none */
+    uint64_t step;    /* from 1 */
+    uint64_t elements, kinks;
+    int undecided;
+    double worst; /* largest error in units of its bound */
+    /* Parameters: norm of device less reference over that of the reference, both having run free
+     * since step 1; else NaN. */
+    double drift;
+} clg_verify_tensor;
 
 typedef struct clg_verify_options {
     int steps;      /* of training in lockstep; 0 means 10 */
     int operations; /* 0 none, 1 quick, 2 full: single operations over awkward shapes */
     void *user;
     void (*row)(void *user, const char *operation, const char *shape, int failed, double worst);
+    /* The same with all that is known; and every tensor of every step.  Both may be NULL. */
+    void (*each)(void *user, const clg_verify_case *compared);
+    void (*tensor)(void *user, const clg_verify_tensor *tensor);
+    /* Training: a folder for both sides of every tensor, step-0001-layers.0.weight-device.npy and
+     * -reference.npy: of each step up to 20 of them, else of those that fail and the last.  NULL:
+     * none. */
+    const char *dump;
+    uint64_t seed; /* of the numbers in single operations; 0 means 1 */
 } clg_verify_options;
 
 /* Checks the device's operations one by one against the double-precision reference. */
@@ -422,7 +478,8 @@ CLG_API clg_status clg_verify_operations(clg_verify_result *out, clg_device *dev
 
 /* Trains a copy of net on data, on the device, and repeats every operation of every step on the
  * reference from the device's own inputs: every element must lie within its derived bound.
- * CLG_EMISMATCH where one does not. */
+ * CLG_EMISMATCH where one does not, and where too many cannot be decided (too_many).  Beside it the
+ * reference trains by itself from the same start, and the drift between the two is reported. */
 CLG_API clg_status clg_verify_training(clg_verify_result *out, const clg_net *net,
                                        clg_device *device, const clg_dataset *data,
                                        const clg_verify_options *options);
@@ -448,6 +505,27 @@ typedef struct clg_gradient_options {
 CLG_API clg_status clg_verify_gradient(clg_gradient_result *out, const clg_net *net,
                                        const clg_dataset *data,
                                        const clg_gradient_options *options);
+
+/* ---- the same bits */
+
+typedef struct clg_repeat_options {
+    int runs;  /* 0 means 2 */
+    int steps; /* 0 means 10 */
+} clg_repeat_options;
+
+typedef struct clg_repeat_result {
+    int runs, steps;
+    int differing;  /* runs whose bits are not the first's */
+    int unit;       /* 1: also run with one compute unit alone */
+    char note[256]; /* why not, "" */
+    char first[512]; /* the first difference: run, tensor, element, both values; "" for none */
+} clg_repeat_result;
+
+/* Trains copies of net on data, several times and then on one compute unit of the device where it
+ * can be divided, and compares the bits of parameters and moments.  net and data NULL: a small
+ * network of its own.  CLG_EMISMATCH where they differ; options may be NULL. */
+CLG_API clg_status clg_verify_repeat(clg_repeat_result *out, const clg_net *net, clg_device *device,
+                                     const clg_dataset *data, const clg_repeat_options *options);
 
 #ifdef __cplusplus
 }

@@ -162,9 +162,14 @@ CALL(OTHER, cl_int, clBuildProgram,
 CALL(OTHER, cl_kernel, clCreateKernel, (cl_program p, const char *name, cl_int *code),
      (p, name, code))
 CALL(OTHER, cl_int, clSetKernelArg, (cl_kernel k, cl_uint i, size_t n, const void *p), (k, i, n, p))
+CALL(OTHER, cl_int, clCreateSubDevices,
+     (cl_device_id d, const cl_device_partition_property *p, cl_uint n, cl_device_id *out,
+      cl_uint *got),
+     (d, p, n, out, got))
 CALL(OTHER, cl_int, clRetainContext, (cl_context c), (c))
 CALL(OTHER, cl_int, clRetainCommandQueue, (cl_command_queue q), (q))
 CALL(OTHER, cl_int, clRetainEvent, (cl_event e), (e))
+CALL(OTHER, cl_int, clReleaseDevice, (cl_device_id d), (d))
 CALL(OTHER, cl_int, clReleaseContext, (cl_context c), (c))
 CALL(OTHER, cl_int, clReleaseCommandQueue, (cl_command_queue q), (q))
 CALL(OTHER, cl_int, clReleaseMemObject, (cl_mem m), (m))

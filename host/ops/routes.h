@@ -1,0 +1,44 @@
+/* The ways that a matrix product can take on a device, which of them verification found wrong
+ * there, and which operations are wrong by every way.  The findings are kept beside the program
+ * binaries, for each device, driver and version of the kernels, until a full verification finds
+ * nothing. */
+#ifndef CLG_OPS_ROUTES_H
+#define CLG_OPS_ROUTES_H
+
+#include "ops/matmul.h"
+
+enum clg_way { CLG_WAY_REGISTER, CLG_WAY_LOCAL, CLG_WAY_CLBLAST, CLG_WAYS };
+extern const char *const clg_way_names[CLG_WAYS];
+
+/* What verification found. */
+struct clg_routes {
+    unsigned failed;      /* 1 << way for each way that gave a wrong product */
+    char operations[256]; /* wrong by the way that training takes, ", " between; "" for none */
+};
+
+/* Whether the device and this build know the way. */
+int clg_way_exists(const clg_device *device, enum clg_way way);
+
+/* The way that the products take: what --matmul says, and of the native forms the one that suits
+ * the device; another where that is known to be wrong and there is one that is not.  Under --matmul
+ * native another native form, under auto CLBlast as well. */
+enum clg_way clg_way_of(clg_device *device);
+
+/* Verification runs each way by itself; way CLG_WAYS ends that. */
+void clg_way_force(clg_device *device, enum clg_way way);
+
+/* Adds a name to the operations found wrong, once. */
+void clg_routes_add(struct clg_routes *found, const char *operation);
+
+/* Keeps what was found on the device, in memory and, but for --no-cache, in its record.  full 1: in
+ * place of what was known; 0: beside it.  A record that cannot be written is only a cache's. */
+void clg_routes_remember(clg_device *device, const struct clg_routes *found, int full);
+
+/* What is known of the device. */
+struct clg_routes clg_routes_of(clg_device *device);
+
+/* What training has to say of it: the way that is avoided and the one taken, or what is wrong by
+ * every way.  "" where there is nothing. */
+void clg_routes_text(char *out, size_t size, clg_device *device);
+
+#endif
