@@ -1,9 +1,10 @@
 /* What is taken of a device: groups no larger than each kernel allows, whatever the device does,
- * and nothing of a caller's context that is not given back. */
+ * no launch beyond the limits that it states, and nothing of a caller's context that is not given
+ * back. */
 #include "harness_train.h"
 
-#include "device/device.h"
-#include "ops/ops.h"
+#include "device/launch.h"
+#include "ops/matmul.h"
 
 #include <string.h>
 
@@ -69,14 +70,66 @@ END_TEST
 START_TEST(groups_fit_each_dimension)
 {
     clg_device *flat = harness_device();
-    if (flat->local_is_dedicated) { /* products on such a device have groups of 16 x 16 */
-        clg_device_close(flat);
-        return;
-    }
     flat->max_items[0] = 4;
     flat->max_items[1] = 1;
     train_and_compare(flat);
     clg_device_close(flat);
+}
+END_TEST
+
+/* One launch of a kernel that takes 28 bytes of arguments, over 64 work-items. */
+static clg_status launch_permute(clg_device *on, const struct clg_buf *perm)
+{
+    struct clg_args args;
+    CLG_TRY(clg_args_begin(&args, on, "permute", "", "permute"));
+    clg_arg_buf(&args, perm);
+    clg_arg_ulong(&args, 40);
+    clg_arg_ulong(&args, 1);
+    clg_arg_uint(&args, 1);
+    return clg_launch1(&args, 40, 64);
+}
+
+/* A launch beyond what the device states is refused by us: some drivers end the process. */
+START_TEST(stated_limits_are_obeyed)
+{
+    clg_device *small = harness_device();
+    struct clg_plan plan;
+    struct clg_buf buf = {0};
+    clg_plan_begin(&plan, small);
+    ck_ok(clg_plan_add(&plan, &buf, CLG_I32, 64, "a test"));
+    ck_ok(clg_plan_commit(&plan));
+    small->max_parameters = sizeof(cl_mem) + 20;
+    small->max_range = 64;
+    ck_ok(launch_permute(small, &buf));
+    small->max_parameters--;
+    ck_fails(launch_permute(small, &buf), CLG_EDEVICE, "bytes of arguments");
+    small->max_parameters++;
+    small->max_range--;
+    ck_fails(launch_permute(small, &buf), CLG_EDEVICE, "counts to 63");
+    clg_buf_release(&buf);
+    clg_device_close(small);
+}
+END_TEST
+
+/* The panel of the products shrinks with the local memory, and its least is still checked. */
+START_TEST(local_memory_is_obeyed)
+{
+    clg_device *small = harness_device();
+    if (clg_matmul_body_of(small) == CLG_BODY_REGISTER)
+        small->info.local_memory = 8192;
+    train_and_compare(small);
+    small->info.local_memory = 1024;
+    clg_dataset *data = harness_blobs(70, 40, 3, 1);
+    clg_config *config = harness_config("layers", "33:tanh", NULL);
+    clg_verify_options options = {.steps = 1};
+    clg_verify_result result;
+    clg_net *net;
+    ck_ok(clg_net_create(&net, config, data));
+    ck_fails(clg_verify_training(&result, net, small, data, &options), CLG_EDEVICE, "local memory");
+    clg_net_destroy(net);
+    clg_config_destroy(config);
+    clg_dataset_destroy(data);
+    clg_device_close(small);
 }
 END_TEST
 
@@ -114,6 +167,8 @@ int main(void)
     tcase_add_checked_fixture(tests, NULL, reset);
     tcase_add_test(tests, groups_fit_each_kernel);
     tcase_add_test(tests, groups_fit_each_dimension);
+    tcase_add_test(tests, stated_limits_are_obeyed);
+    tcase_add_test(tests, local_memory_is_obeyed);
     tcase_add_test(tests, a_callers_context_is_given_back);
     suite_add_tcase(suite, tests);
     int failed = harness_run(suite);
