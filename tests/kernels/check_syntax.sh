@@ -20,7 +20,7 @@ read_file() {
     file=$1
     shift
     "$clang" -x cl -cl-std=CL1.2 -Xclang -finclude-default-header -fsyntax-only -Wall -Wextra \
-        -Wdouble-promotion -Werror -Wno-unused-parameter \
+        -Wdouble-promotion -Wshorten-64-to-32 -Werror -Wno-unused-parameter \
         -include "$kernels/prelude.clh" "$@" "$file"
 }
 

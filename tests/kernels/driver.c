@@ -1,6 +1,8 @@
-/* Runs every kernel once and more over awkward sizes, or one kernel with a planted bug, for a tool
- * that watches (check_oclgrind.sh).  Results are not looked at.
- * usage: kernel_driver all|local|race|uninitialized|bounds */
+/* Runs every kernel once and more over awkward sizes, or one kernel with a planted bug, or those of
+ * a file without one of its barriers, for a tool that watches (check_oclgrind.sh,
+ * check_barriers.sh).  Results are not looked at.
+ * usage: kernel_driver all|local|race|uninitialized|bounds
+ *        kernel_driver without FILE N: kernels/FILE.cl without its barrier number N */
 #include "device/launch.h"
 #include "ops/matmul.h"
 
@@ -197,8 +199,11 @@ static void run_updates(struct tensors *t)
  */
 static void run_sizes(int local_products)
 {
-    static const int sizes[][3] = {{1, 1, 1},   {7, 16, 17},  {16, 17, 1},  {17, 33, 7},
-                                   {33, 1, 16}, {33, 33, 33}, {16, 16, 16}, {1, 33, 17}};
+    static const int sizes[][3] = {{1, 1, 1},    {7, 16, 17}, {16, 17, 1}, {17, 33, 7}, {33, 1, 16},
+                                   {33, 33, 33}, {1, 2, 3},   {1, 33, 17}, {3, 5, 1},   {2, 7, 9},
+                                   {5, 3, 13},   {9, 11, 2},  {13, 1, 15}, {15, 2, 19}, {2, 31, 3},
+                                   {31, 3, 2},   {3, 2, 33},  {21, 5, 5},  {11, 23, 1}, {1, 15, 31},
+                                   {16, 16, 16}};
     device->local_is_dedicated = local_products;
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         const int B = sizes[i][0], I = sizes[i][1], O = sizes[i][2];
@@ -248,10 +253,78 @@ static void run_planted(const char *bug)
     release();
 }
 
+/* ---------------------------------------------------- without a barrier */
+
+static struct {
+    const char *file;
+    int number;  /* from 1; 0: none is left out */
+    int removed; /* programs built so */
+} without;
+
+/* text with the barrier turned into blanks; NULL where it has fewer, or is another file.  The
+ * caller frees it. */
+static char *without_barrier(const char *text)
+{
+    static const char call[] = "barrier(CLK_LOCAL_MEM_FENCE)";
+    char line[64];
+    snprintf(line, sizeof line, "#line 1 \"%s.cl\"", without.file);
+    const char *at = strstr(text, line);
+    for (int i = 0; i < without.number && at; i++)
+        at = strstr(at + 1, call);
+    char *changed = at ? malloc(strlen(text) + 1) : NULL;
+    if (!changed)
+        return NULL;
+    memcpy(changed, text, strlen(text) + 1);
+    memset(changed + (at - text), ' ', sizeof call - 1);
+    without.removed++;
+    return changed;
+}
+
+/* Every program's source passes here (CMakeLists.txt). */
+cl_program __real_clCreateProgramWithSource(cl_context context, cl_uint count, const char **texts,
+                                            const size_t *lengths, cl_int *code);
+cl_program __wrap_clCreateProgramWithSource(cl_context context, cl_uint count, const char **texts,
+                                            const size_t *lengths, cl_int *code);
+cl_program __wrap_clCreateProgramWithSource(cl_context context, cl_uint count, const char **texts,
+                                            const size_t *lengths, cl_int *code)
+{
+    char *changed = without.number ? without_barrier(texts[0]) : NULL;
+    if (!changed)
+        return __real_clCreateProgramWithSource(context, count, texts, lengths, code);
+    const char *text = changed;
+    cl_program program = __real_clCreateProgramWithSource(context, 1, &text, NULL, code);
+    free(changed);
+    return program;
+}
+
+/* The operations whose kernels have barriers; one product goes over several tiles of its depth. */
+static void run_without(const char *file, int number)
+{
+    struct tensors t;
+    without.file = file;
+    without.number = number;
+    make(&t, 3, 33, 3);
+    if (strcmp(file, "matmul") == 0) {
+        run_products(&t, 3, 33, 3);
+    } else {
+        TRY(ops->score(device, &t.stats, &t.hits, &t.row_loss, &t.y, &t.labels, 3, 3,
+                       CLG_TARGET_CLASS));
+        TRY(ops->square_sum(device, &t.stats, &t.scratch, &t.dW, t.dW.count, 1));
+    }
+    TRY(clg_device_finish(device));
+    release();
+    if (!without.removed) {
+        fprintf(stderr, "driver: kernels/%s.cl has no barrier %d here\n", file, number);
+        exit(1);
+    }
+}
+
 int main(int argc, char **argv)
 {
-    if (argc != 2) {
-        fprintf(stderr, "usage: kernel_driver all|local|race|uninitialized|bounds\n");
+    const int leaves_out = argc == 4 && strcmp(argv[1], "without") == 0;
+    if (argc != 2 && !leaves_out) {
+        fprintf(stderr, "usage: kernel_driver all|local|race|uninitialized|bounds\n"
+                        "       kernel_driver without FILE N\n");
         return 2;
     }
     TRY(clg_device_open(&device, NULL, NULL));
@@ -260,6 +333,8 @@ int main(int argc, char **argv)
         run_sizes(0);
     else if (strcmp(argv[1], "local") == 0)
         run_sizes(1);
+    else if (leaves_out)
+        run_without(argv[2], (int)strtol(argv[3], NULL, 10));
     else
         run_planted(argv[1]);
     clg_device_close(device);

@@ -1,0 +1,379 @@
+/* Plants faults in the kernels and in what launches leave behind, one after the other, and asserts
+ * that verification finds each and names an operation that the kernel serves.  A fault counts when
+ * the survey (survey.h), which shares neither inputs nor comparison with verify, sees an element
+ * more than twice its bound away from the reference; those that move nothing that far are listed
+ * as equivalent, those that the compiler or the driver refuses, or that end the process, apart.
+ * Every fault runs in a process of its own, forked before any OpenCL call.  Then clean runs with
+ * other seeds, in which nothing may be found.
+ * usage: test_faults [SEED NUMBER]: that fault alone, with every failing row.  CLGRAD_FAULTS: how
+ * many faults must count, "all" for 100 with all their rows; CLGRAD_FAULTS_SEED. */
+#define _GNU_SOURCE
+#include "plan.h"
+#include "survey.h"
+
+#include "clgrad/clgrad.h"
+#include "core/status.h"
+#include "ops/routes.h"
+
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+    JOBS = 2,
+    SECONDS = 15,       /* of processor time for a fault: a barrier that some miss may hang */
+    FULL_SECONDS = 300, /* and where the full set has to run */
+    PATIENCE = 10,      /* times as long by the clock */
+    DEFAULT_FAULTS = 40,
+    ALL_FAULTS = 100,
+    CLEAN_RUNS_OF_SUITE = 3,
+    CLEAN_RUNS = 50
+};
+
+enum verdict { ENDED, REFUSED, EQUIVALENT, FOUND, FOUND_BY_FULL, ELSEWHERE, MISSED, VERDICTS };
+static const char *const verdict_names[VERDICTS] = {
+    "ended the process",     "refused",         "equivalent", "found",
+    "found by the full set", "FOUND ELSEWHERE", "MISSED"};
+
+struct outcome {
+    enum verdict verdict;
+    double distance; /* of the survey */
+    char operation[32];
+    char first[400];
+};
+
+static int every_row; /* 1: verification runs to its end, and every failing row is looked at */
+
+static void say_and_end(const char *what)
+{
+    fprintf(stderr, "faults: %s: %s\n", what, clg_last_error());
+    _exit(3);
+}
+
+static clg_device *open_device(int local)
+{
+    clg_device *device = NULL;
+    clg_status status = clg_device_open(&device, getenv("CLGRAD_TEST_DEVICE"), NULL);
+    if (status == CLG_ENODEVICE)
+        _exit(77);
+    if (status != CLG_OK)
+        say_and_end("no device");
+    clg_way_force(device, local ? CLG_WAY_LOCAL : CLG_WAY_REGISTER);
+    return device;
+}
+
+/* -------------------------------------------------------------- one fault */
+
+struct watch {
+    int out; /* where the outcome goes */
+    struct outcome outcome;
+    unsigned operations;
+};
+
+static void tell(struct watch *watch, enum verdict verdict)
+{
+    watch->outcome.verdict = verdict;
+    ssize_t wrote = write(watch->out, &watch->outcome, sizeof watch->outcome);
+    _exit(wrote == (ssize_t)sizeof watch->outcome ? 0 : 4);
+}
+
+static int serves(unsigned operations, const char *name)
+{
+    for (int i = 0; i < 14; i++)
+        if (strcmp(survey_names[i], name) == 0)
+            return (operations >> i & 1) != 0;
+    return 0;
+}
+
+/* A row of verification: the first that fails decides, or all of them. */
+static void on_row(void *user, const char *operation, const char *shape, int failed, double worst)
+{
+    struct watch *watch = user;
+    struct outcome *outcome = &watch->outcome;
+    if (!failed)
+        return;
+    if (!*outcome->operation || !serves(watch->operations, operation)) {
+        snprintf(outcome->operation, sizeof outcome->operation, "%s", operation);
+        snprintf(outcome->first, sizeof outcome->first, "%s (%s), %.3g of its bound", operation,
+                 shape, worst);
+    }
+    if (!serves(watch->operations, operation))
+        tell(watch, ELSEWHERE);
+    if (!every_row)
+        tell(watch, FOUND);
+}
+
+/* The survey's verdict on the faulty device: how far the farthest element is. */
+static clg_status survey_fault(double *distance, clg_device *device, unsigned operations)
+{
+    const struct clg_limits limits = clg_limits_of(device);
+    struct survey got, want;
+    clg_device *reference = NULL;
+    if (clg_device_open(&reference, "ref", NULL) != CLG_OK ||
+        survey_run(&want, reference, &limits, operations) != CLG_OK)
+        say_and_end("the reference");
+    clg_status status = survey_run(&got, device, &limits, operations);
+    if (status == CLG_OK)
+        *distance = survey_distance(&got, &want);
+    survey_clear(&got);
+    survey_clear(&want);
+    clg_device_close(reference);
+    return status;
+}
+
+static void limit(unsigned seconds)
+{
+    const struct rlimit most = {seconds, RLIM_INFINITY};
+    setrlimit(RLIMIT_CPU, &most);
+    alarm(PATIENCE * seconds);
+}
+
+static void try_fault(int out, const struct plan_fault *planted)
+{
+    struct watch watch = {.out = out, .operations = planted->operations};
+    clg_verify_options options = {.operations = 1, .user = &watch, .row = on_row};
+    clg_verify_result result;
+    limit(SECONDS);
+    clg_device *device = open_device(planted->local);
+    fault_plant(&planted->fault);
+    if (survey_fault(&watch.outcome.distance, device, planted->operations) != CLG_OK) {
+        snprintf(watch.outcome.first, sizeof watch.outcome.first, "%s", clg_last_error());
+        tell(&watch, REFUSED);
+    }
+    if (watch.outcome.distance <= 2)
+        tell(&watch, EQUIVALENT);
+    clg_status status = clg_verify_operations(&result, device, &options);
+    if (status == CLG_EMISMATCH)
+        tell(&watch, FOUND);
+    if (status != CLG_OK)
+        say_and_end("verification");
+    limit(FULL_SECONDS);
+    options.operations = 2;
+    status = clg_verify_operations(&result, device, &options);
+    tell(&watch, status == CLG_EMISMATCH ? FOUND_BY_FULL : MISSED);
+}
+
+/* ------------------------------------------------------- kernels, clean runs */
+
+/* Surveys the healthy device, operation by operation and by both forms of the products, and sends
+ * the kernels that it launched.  No operation may be beyond its bound. */
+static void try_healthy(int out)
+{
+    const struct fault_kernel *seen;
+    struct plan_kernel kernel = {.local = 0};
+    double distance = 0;
+    for (int local = 0; local < 2; local++) {
+        clg_device *device = open_device(local);
+        for (int i = 0; i < 14; i++) {
+            if (local && !((SURVEY_DENSE | SURVEY_DELTA | SURVEY_GRAD) >> i & 1))
+                continue;
+            fault_mark(1u << i);
+            if (survey_fault(&distance, device, 1u << i) != CLG_OK)
+                say_and_end(survey_names[i]);
+            if (!(distance <= 1)) {
+                fprintf(stderr, "faults: nothing is planted, and %s is %.3g bounds away\n",
+                        survey_names[i], distance);
+                _exit(3);
+            }
+        }
+        clg_device_close(device);
+    }
+    size_t count = fault_kernels(&seen);
+    for (size_t i = 0; i < count; i++) {
+        kernel.kernel = seen[i];
+        kernel.local = strstr(seen[i].options, "-DFORM_LOCAL") != NULL;
+        if (seen[i].marks && write(out, &kernel, sizeof kernel) != (ssize_t)sizeof kernel)
+            _exit(4);
+    }
+    _exit(0);
+}
+
+/* Healthy runs of the quick set, each from another seed: nothing may be found. */
+static void try_clean(unsigned runs)
+{
+    clg_device *device = open_device(0);
+    clg_verify_result result;
+    for (unsigned seed = 1; seed <= runs; seed++) {
+        const clg_verify_options options = {.operations = 1, .seed = 1000 + seed};
+        if (clg_verify_operations(&result, device, &options) != CLG_OK) {
+            printf("FALSE ALARM with seed %u: %s\n", 1000 + seed, clg_last_error());
+            fflush(stdout);
+            _exit(1);
+        }
+    }
+    clg_device_close(device);
+    _exit(0);
+}
+
+/* ---------------------------------------------------------------- children */
+
+struct child {
+    pid_t pid;
+    int from;
+    unsigned number;
+    struct plan_fault planted;
+};
+
+static void start(struct child *child, const struct plan *plan, unsigned seed, unsigned number)
+{
+    int ends[2];
+    child->number = number;
+    plan_draw(&child->planted, plan, seed, number);
+    fflush(NULL);
+    if (pipe(ends) != 0 || (child->pid = fork()) < 0) {
+        perror("faults: fork");
+        exit(3);
+    }
+    if (child->pid == 0) {
+        close(ends[0]);
+        try_fault(ends[1], &child->planted);
+    }
+    close(ends[1]);
+    child->from = ends[0];
+}
+
+static int receive(int from, void *data, size_t size)
+{
+    size_t had = 0;
+    while (had < size) {
+        ssize_t got = read(from, (char *)data + had, size - had);
+        if (got <= 0)
+            break;
+        had += (size_t)got;
+    }
+    return had == size;
+}
+
+static struct outcome finish(struct child *child)
+{
+    struct outcome outcome = {.verdict = ENDED};
+    int status = 0, told = receive(child->from, &outcome, sizeof outcome);
+    close(child->from);
+    waitpid(child->pid, &status, 0);
+    if (WIFEXITED(status) && (WEXITSTATUS(status) == 77 || (!told && WEXITSTATUS(status) == 3)))
+        exit(WEXITSTATUS(status));
+    if (!told) {
+        outcome = (struct outcome){.verdict = ENDED};
+        snprintf(outcome.first, sizeof outcome.first, "%s",
+                 WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : "it exited");
+    }
+    plan_forget(&child->planted);
+    return outcome;
+}
+
+static void find_kernels(struct plan *plan)
+{
+    char missing[400];
+    int ends[2], status;
+    pid_t pid = -1;
+    if (pipe(ends) != 0 || (pid = fork()) < 0) {
+        perror("faults: fork");
+        exit(3);
+    }
+    if (pid == 0) {
+        close(ends[0]);
+        try_healthy(ends[1]);
+    }
+    close(ends[1]);
+    while (plan->count < PLAN_MOST &&
+           receive(ends[0], &plan->kernel[plan->count], sizeof *plan->kernel))
+        plan->count++;
+    close(ends[0]);
+    waitpid(pid, &status, 0);
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+        exit(WIFEXITED(status) ? WEXITSTATUS(status) : 3);
+    plan_missing(missing, sizeof missing, plan);
+    printf("%zu kernels and options are launched by the survey\n", plan->count);
+    if (*missing) {
+        printf("FAILED: not surveyed:%s\n", missing);
+        exit(1);
+    }
+}
+
+/* 0 where none of so many runs found anything. */
+static int clean(unsigned runs)
+{
+    int status = 0;
+    fflush(NULL);
+    pid_t pid = fork();
+    if (pid < 0) {
+        perror("faults: fork");
+        return 1;
+    }
+    if (pid == 0)
+        try_clean(runs);
+    waitpid(pid, &status, 0);
+    int failed = !WIFEXITED(status) || WEXITSTATUS(status) != 0;
+    printf("%u clean runs: %s\n", runs, failed ? "FAILED" : "nothing was found");
+    return failed;
+}
+
+struct score {
+    unsigned of[VERDICTS];
+};
+
+static unsigned counted(const struct score *score)
+{
+    return score->of[FOUND] + score->of[FOUND_BY_FULL] + score->of[ELSEWHERE] + score->of[MISSED];
+}
+
+static void report(struct score *score, const struct child *child, const char *text)
+{
+    struct child *done = (struct child *)(uintptr_t)child;
+    struct outcome outcome = finish(done);
+    score->of[outcome.verdict]++;
+    printf("%3u %s: %s; %s%.3g bounds%s%s\n", done->number, verdict_names[outcome.verdict], text,
+           outcome.verdict == ENDED || outcome.verdict == REFUSED ? "not " : "", outcome.distance,
+           *outcome.first ? "; " : "", outcome.first);
+    fflush(stdout);
+}
+
+static int plant(const struct plan *plan, unsigned seed, unsigned first, unsigned wanted)
+{
+    struct score score = {{0}};
+    struct child child[JOBS];
+    unsigned next = first;
+    while (counted(&score) < wanted && next < first + 8 * wanted) {
+        for (int i = 0; i < JOBS; i++)
+            start(&child[i], plan, seed, next++);
+        for (int i = 0; i < JOBS; i++)
+            report(&score, &child[i], child[i].planted.text);
+    }
+    printf("\n%u faults planted, seed %u:\n", next - first, seed);
+    for (int i = 0; i < VERDICTS; i++)
+        printf("%6u %s\n", score.of[i], verdict_names[i]);
+    printf("%u of %u that count were found and located\n",
+           score.of[FOUND] + score.of[FOUND_BY_FULL], counted(&score));
+    return counted(&score) >= wanted && score.of[ELSEWHERE] + score.of[MISSED] == 0 ? 0 : 1;
+}
+
+int main(int argc, char **argv)
+{
+    static struct plan plan;
+    const char *wanted = getenv("CLGRAD_FAULTS"), *seed = getenv("CLGRAD_FAULTS_SEED");
+    unsigned count = wanted ? (unsigned)strtoul(wanted, NULL, 10) : DEFAULT_FAULTS;
+    unsigned first = 0, from = seed ? (unsigned)strtoul(seed, NULL, 10) : 1;
+    if (argc == 3) {
+        from = (unsigned)strtoul(argv[1], NULL, 10);
+        first = (unsigned)strtoul(argv[2], NULL, 10);
+        count = 1;
+    }
+    every_row = argc == 3 || (wanted && strcmp(wanted, "all") == 0);
+    if (wanted && strcmp(wanted, "all") == 0)
+        count = ALL_FAULTS;
+    if (every_row) { /* what is found wrong is remembered, and not for others */
+        char cache[1024];
+        const char *suite = getenv("CLGRAD_CACHE");
+        snprintf(cache, sizeof cache, "%s/faults", suite ? suite : "cache");
+        setenv("CLGRAD_CACHE", cache, 1);
+    }
+    setenv("POCL_MAX_PTHREAD_COUNT", "1", 0); /* the children share the cores */
+    find_kernels(&plan);
+    int failed = plant(&plan, from, first, count);
+    return argc == 3 ? failed : failed | clean(every_row ? CLEAN_RUNS : CLEAN_RUNS_OF_SUITE);
+}
