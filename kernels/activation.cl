@@ -1,9 +1,10 @@
 /* Activations of hidden and output layers and their derivatives: element by element, softmax, which
  * works on rows, and maxout, which takes the largest of several columns.  ACT_KIND chooses; the
- * functions themselves are in prelude.clh. */
+ * functions themselves are in activation.clh. */
 #ifndef ACT_KIND
 #error "ACT_KIND is the activation, a value of enum clg_act"
 #endif
+#include "activation.clh"
 
 #if ACT_KIND == SOFTMAX
 
@@ -28,7 +29,7 @@ kernel void maxout_fwd(global float *y, global const float *z, int B, int N, int
     if (j >= (size_t)N || b >= (size_t)B)
         return;
     const float16 largest = maxout16(&piece, z + b * (size_t)ldz, j, (size_t)N, pieces);
-    vstore16(largest, 0, y + b * (size_t)ldy + j);
+    put16(largest, y + b * (size_t)ldy + j);
 }
 
 /* dx (B,N*pieces) = dy (B,N) for the piece that was the largest, 0 for the others.  dx is
@@ -54,7 +55,7 @@ kernel void act_fwd(global float *y, global const float *z, int B, int N, int ld
     if (j >= (size_t)N || b >= (size_t)B)
         return;
     const size_t at = b * (size_t)ldz + j;
-    vstore16(fill16(act16(vload16(0, z + at)), 0.0f, j, (size_t)N), 0, y + at);
+    put16(fill16(act16(vload16(0, z + at)), 0.0f, j, (size_t)N), y + at);
 }
 
 /* dx *= f'(z), from y = f(z), or from z where KEEPS_Z: kept (B,N).  dx (B,N) in/out. */
@@ -64,7 +65,7 @@ kernel void act_bwd(global float *dx, global const float *kept, int B, int N, in
     if (j >= (size_t)N || b >= (size_t)B)
         return;
     const size_t at = b * (size_t)ldx + j;
-    vstore16(vload16(0, dx + at) * slope16(vload16(0, kept + at)), 0, dx + at);
+    put16(vload16(0, dx + at) * slope16(vload16(0, kept + at)), dx + at);
 }
 
 #endif

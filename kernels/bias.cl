@@ -8,7 +8,7 @@ kernel void bias_fwd(global float *z, global const float *bias, int B, int N, in
     if (j >= (size_t)N || b >= (size_t)B)
         return;
     global float *row = z + b * (size_t)ldz + j;
-    vstore16(vload16(0, row) + load16(bias, j, (size_t)N), 0, row);
+    put16(vload16(0, row) + load16(bias, j, (size_t)N), row);
 }
 
 /* db[j] = sum over b of dz[b][j], in the order of b.  db (N) is overwritten, dz (B,N). */

@@ -32,5 +32,5 @@ kernel void dropout_fwd(global float *y, global const float *x, int B, int N, in
     const size_t at = b * (size_t)ldx + j;
     const uint16 word = words16(seed, stream, turn, (ulong)(b * n + j));
     const float16 kept = select((float16)(0.0f), scale * vload16(0, x + at), word >= threshold);
-    vstore16(fill16(kept, 0.0f, j, n), 0, y + at);
+    put16(fill16(kept, 0.0f, j, n), y + at);
 }

@@ -3,6 +3,7 @@
 #ifndef PERMUTED
 #error "PERMUTED is 1 where the rows come in the order of perm, else 0"
 #endif
+#include "gather.clh"
 
 #if PERMUTED
 #define PERM global const int *perm,
@@ -11,17 +12,6 @@
 #define PERM
 #define ROW(i) (i)
 #endif
-
-/* Bytes j..j+15 of the row p (n), beyond its end whatever byte: their scale and shift are 0. */
-#define NEXT(l) p[min(j + l, n - 1)]
-INLINE uchar16 bytes16(global const uchar *p, size_t j, size_t n)
-{
-    if (j + 16 <= n)
-        return vload16(0, p + j);
-    return (uchar16)(p[j], NEXT(1), NEXT(2), NEXT(3), NEXT(4), NEXT(5), NEXT(6), NEXT(7), NEXT(8),
-                     NEXT(9), NEXT(10), NEXT(11), NEXT(12), NEXT(13), NEXT(14), NEXT(15));
-}
-#undef NEXT
 
 /* x[b] = data[row] * scale + shift.  x (B,I) is overwritten; data (rows,I) dense; scale and shift
  * (I). */
@@ -32,8 +22,7 @@ kernel void gather_bytes(global float *x, global const uchar *data, PERM global 
     if (j >= n || b >= (size_t)B)
         return;
     global const uchar *row = data + ROW((size_t)start + b) * n;
-    const float16 value = convert_float16(bytes16(row, j, n));
-    vstore16(fma(value, load16(scale, j, n), load16(shift, j, n)), 0, x + b * (size_t)ldx + j);
+    put16(scaled16(row, scale, shift, j, n), x + b * (size_t)ldx + j);
 }
 
 /* x[b] = data[row].  x (B,I) is overwritten; data (rows,I) dense. */
@@ -44,7 +33,7 @@ kernel void gather_floats(global float *x, global const float *data, PERM ulong 
     if (j >= n || b >= (size_t)B)
         return;
     global const float *row = data + ROW((size_t)start + b) * n;
-    vstore16(load16(row, j, n), 0, x + b * (size_t)ldx + j);
+    put16(load16(row, j, n), x + b * (size_t)ldx + j);
 }
 
 /* t[b] = data[row].  t (B) is overwritten; data (rows). */

@@ -7,14 +7,7 @@
 #endif
 #define IN_GROUPS __attribute__((reqd_work_group_size(GROUP, 1, 1)))
 
-/* Adds value to sum[0]; sum[1] gathers what the rounding lost, exactly (Knuth's two-sum), so that
- * sum[0] + sum[1] is the total. */
-INLINE void add_compensated(global float *sum, float value)
-{
-    const float old = sum[0], now = old + value, added = now - old;
-    sum[1] += (old - (now - added)) + (value - added);
-    sum[0] = now;
-}
+#include "score.clh"
 
 /* The sum of cell (GROUP) ends in cell[0]; all work-items of the group call it. */
 INLINE void tree_sum(local float *cell, size_t l)
@@ -35,19 +28,6 @@ INLINE void tree_count(local int *cell, size_t l)
         if (l < half_size)
             cell[l] += cell[l + half_size];
     }
-}
-
-/* Whether the output y (O) means class `label`: the largest, the first of equals; with one output,
- * 1 from 0.5 on. */
-INLINE int hit(global const float *y, int label, size_t O)
-{
-    size_t best = 0;
-    if (O == 1)
-        return (y[0] >= 0.5f) == (label == 1);
-    for (size_t j = 1; j < O; j++)
-        if (y[j] > y[best])
-            best = j;
-    return best == (size_t)label;
 }
 
 /* stats[0..1] += the sum of row_loss (B); under class targets, hits[0] += how many rows of y (B,O)

@@ -1,6 +1,7 @@
 /* One optimiser step over a whole slab of parameters, 16 a work-item, and the clipping of gradients
  * before it.  L2 adds l2 * w to the gradient of the first n_weights parameters, which are the
  * weights.  A slab's padding has zero gradients and stays zero. */
+#include "optimiser.clh"
 
 /* g + l2 w of elements i..i+15, where they are weights. */
 INLINE float16 decayed16(float16 g, float16 w, float l2, size_t i, size_t n_weights)
@@ -19,7 +20,7 @@ kernel void update_sgd(global float *params, global const float *grads, ulong n,
         return;
     const float16 w = load16(params, i, (size_t)n);
     const float16 g = decayed16(load16(grads, i, (size_t)n), w, l2, i, (size_t)n_weights);
-    store16(fma((float16)(-lr), g, w), params, i, (size_t)n);
+    store16(sgd16(w, g, lr), params, i, (size_t)n);
 }
 
 /* v = momentum v + g, params -= lr v.  params, v (n) in/out, grads (n). */
@@ -31,9 +32,9 @@ kernel void update_momentum(global float *params, global float *v, global const 
         return;
     const float16 w = load16(params, i, (size_t)n);
     const float16 g = decayed16(load16(grads, i, (size_t)n), w, l2, i, (size_t)n_weights);
-    const float16 speed = fma((float16)(momentum), load16(v, i, (size_t)n), g);
+    float16 speed = load16(v, i, (size_t)n);
+    store16(momentum16(w, &speed, g, lr, momentum), params, i, (size_t)n);
     store16(speed, v, i, (size_t)n);
-    store16(fma((float16)(-lr), speed, w), params, i, (size_t)n);
 }
 
 /* v = momentum v - rest g, params += lr v; rest = 1 - momentum.  params, v (n) in/out, grads
@@ -47,9 +48,9 @@ kernel void update_ema_momentum(global float *params, global float *v, global co
         return;
     const float16 w = load16(params, i, (size_t)n);
     const float16 g = decayed16(load16(grads, i, (size_t)n), w, l2, i, (size_t)n_weights);
-    const float16 speed = fma((float16)(momentum), load16(v, i, (size_t)n), -(rest * g));
+    float16 speed = load16(v, i, (size_t)n);
+    store16(ema_momentum16(w, &speed, g, lr, momentum, rest), params, i, (size_t)n);
     store16(speed, v, i, (size_t)n);
-    store16(fma((float16)(lr), speed, w), params, i, (size_t)n);
 }
 
 /* v = momentum v + g, params -= lr (g + momentum v).  params, v (n) in/out, grads (n). */
@@ -61,10 +62,9 @@ kernel void update_nesterov(global float *params, global float *v, global const 
         return;
     const float16 w = load16(params, i, (size_t)n);
     const float16 g = decayed16(load16(grads, i, (size_t)n), w, l2, i, (size_t)n_weights);
-    const float16 speed = fma((float16)(momentum), load16(v, i, (size_t)n), g);
+    float16 speed = load16(v, i, (size_t)n);
+    store16(nesterov16(w, &speed, g, lr, momentum), params, i, (size_t)n);
     store16(speed, v, i, (size_t)n);
-    const float16 step = fma((float16)(momentum), speed, g);
-    store16(fma((float16)(-lr), step, w), params, i, (size_t)n);
 }
 
 /* v = rho v + rest g^2, params -= lr g / (sqrt(v) + eps); rest = 1 - rho.  params, v (n) in/out,
@@ -78,9 +78,9 @@ kernel void update_rmsprop(global float *params, global float *v, global const f
         return;
     const float16 w = load16(params, i, (size_t)n);
     const float16 g = decayed16(load16(grads, i, (size_t)n), w, l2, i, (size_t)n_weights);
-    const float16 square = fma((float16)(rho), load16(v, i, (size_t)n), rest * g * g);
+    float16 square = load16(v, i, (size_t)n);
+    store16(rmsprop16(w, &square, g, lr, rho, rest, eps), params, i, (size_t)n);
     store16(square, v, i, (size_t)n);
-    store16(fma((float16)(-lr), g / (sqrt(square) + eps), w), params, i, (size_t)n);
 }
 
 /* v = rho v + rest g^2, buf = momentum buf + g / (sqrt(v) + eps), params -= lr buf; rest = 1 - rho.
@@ -94,12 +94,11 @@ kernel void update_rmsprop_momentum(global float *params, global float *v, globa
         return;
     const float16 w = load16(params, i, (size_t)n);
     const float16 g = decayed16(load16(grads, i, (size_t)n), w, l2, i, (size_t)n_weights);
-    const float16 square = fma((float16)(rho), load16(v, i, (size_t)n), rest * g * g);
-    const float16 step = g / (sqrt(square) + eps);
-    const float16 speed = fma((float16)(momentum), load16(buf, i, (size_t)n), step);
+    float16 square = load16(v, i, (size_t)n), speed = load16(buf, i, (size_t)n);
+    store16(rmsprop_momentum16(w, &square, &speed, g, lr, rho, rest, eps, momentum), params, i,
+            (size_t)n);
     store16(square, v, i, (size_t)n);
     store16(speed, buf, i, (size_t)n);
-    store16(fma((float16)(-lr), speed, w), params, i, (size_t)n);
 }
 
 /* sum += g^2, params -= lr g / (sqrt(sum) + eps).  params, sum (n) in/out, grads (n). */
@@ -111,21 +110,9 @@ kernel void update_adagrad(global float *params, global float *sum, global const
         return;
     const float16 w = load16(params, i, (size_t)n);
     const float16 g = decayed16(load16(grads, i, (size_t)n), w, l2, i, (size_t)n_weights);
-    const float16 total = fma(g, g, load16(sum, i, (size_t)n));
+    float16 total = load16(sum, i, (size_t)n);
+    store16(adagrad16(w, &total, g, lr, eps), params, i, (size_t)n);
     store16(total, sum, i, (size_t)n);
-    store16(fma((float16)(-lr), g / (sqrt(total) + eps), w), params, i, (size_t)n);
-}
-
-/* m = beta1 m + rest1 g, v = beta2 v + rest2 g^2, returns m / (root sqrt(v) + eps), of elements
- * i..i+15. */
-INLINE float16 adam16(global float *m, global float *v, float16 g, size_t i, size_t n, float beta1,
-                      float rest1, float beta2, float rest2, float root, float eps)
-{
-    const float16 first = fma((float16)(beta1), load16(m, i, n), rest1 * g);
-    const float16 second = fma((float16)(beta2), load16(v, i, n), rest2 * g * g);
-    store16(first, m, i, n);
-    store16(second, v, i, n);
-    return first / fma((float16)(root), sqrt(second), (float16)(eps));
 }
 
 /* params -= rate m / (root sqrt(v) + eps), m and v moved on first.  Made by the host in double:
@@ -140,8 +127,11 @@ kernel void update_adam(global float *params, global float *m, global float *v,
         return;
     const float16 w = load16(params, i, (size_t)n);
     const float16 g = decayed16(load16(grads, i, (size_t)n), w, l2, i, (size_t)n_weights);
-    const float16 step = adam16(m, v, g, i, (size_t)n, beta1, rest1, beta2, rest2, root, eps);
-    store16(fma((float16)(-rate), step, w), params, i, (size_t)n);
+    float16 first = load16(m, i, (size_t)n), second = load16(v, i, (size_t)n);
+    store16(adam16(w, &first, &second, g, rate, beta1, rest1, beta2, rest2, root, eps), params, i,
+            (size_t)n);
+    store16(first, m, i, (size_t)n);
+    store16(second, v, i, (size_t)n);
 }
 
 /* The same, of weights that have first lost decay * w; decay = lr * weight decay.  Given as what
@@ -156,9 +146,12 @@ kernel void update_adamw(global float *params, global float *m, global float *v,
         return;
     const float16 w = load16(params, i, (size_t)n);
     const float16 g = decayed16(load16(grads, i, (size_t)n), w, l2, i, (size_t)n_weights);
-    const float16 step = adam16(m, v, g, i, (size_t)n, beta1, rest1, beta2, rest2, root, eps);
     const float16 left = decayed16(w, w, -decay, i, (size_t)n_weights);
-    store16(fma((float16)(-rate), step, left), params, i, (size_t)n);
+    float16 first = load16(m, i, (size_t)n), second = load16(v, i, (size_t)n);
+    store16(adam16(left, &first, &second, g, rate, beta1, rest1, beta2, rest2, root, eps), params,
+            i, (size_t)n);
+    store16(first, m, i, (size_t)n);
+    store16(second, v, i, (size_t)n);
 }
 
 /* grads *= min(1, limit / (sqrt(norm2[at]) + 1e-6)), norm2[at] the squared norm of them all.  A

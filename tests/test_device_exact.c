@@ -4,6 +4,7 @@
  * results are to the reference is not tested here. */
 #include "core/rng.h"
 #include "harness.h"
+#include "ops/local.h"
 #include "ops/matmul.h"
 
 #include <float.h>
@@ -61,7 +62,10 @@ static float chain(const double *a, size_t a_step, const double *b, size_t b_ste
     return sum;
 }
 
-static void check_product(enum clg_form form, enum clg_matmul_body body, int M, int N, int K)
+/* tile: of the LOCAL body, or REGISTER. */
+enum { REGISTER = -1 };
+
+static void check_product(enum clg_form form, int tile, int M, int N, int K)
 {
     struct clg_buf C, A, Bm;
     const int tn = form == CLG_TN, nt = form == CLG_NT;
@@ -73,7 +77,10 @@ static void check_product(enum clg_form form, enum clg_matmul_body body, int M, 
     double *c = malloc(count * sizeof *c);
     ck_assert_ptr_nonnull(c);
     make_matrix(&C, M, N);
-    ck_ok(clg_matmul_native_body(device, &C, &A, &Bm, M, N, K, form, body));
+    if (tile == REGISTER)
+        ck_ok(clg_matmul_native_body(device, &C, &A, &Bm, M, N, K, form, CLG_BODY_REGISTER));
+    else
+        ck_ok(clg_matmul_local(device, &C, &A, &Bm, M, N, K, form, tile));
     ck_ok(clg_real_download(&C, c, 0, count));
     for (size_t at = 0; at < count; at++) {
         size_t i = at / ldc, j = at % ldc;
@@ -81,8 +88,8 @@ static void check_product(enum clg_form form, enum clg_matmul_body body, int M, 
                                      : (double)chain(tn ? a + i : a + i * lda, tn ? lda : 1,
                                                      nt ? b + j * ldb : b + j, nt ? 1 : ldb, K);
         ck_assert_msg(c[at] == want,
-                      "form %d, body %d, %d x %d over %d at (%zu,%zu): %.9g, not %.9g", (int)form,
-                      (int)body, M, N, K, i, j, c[at], want);
+                      "form %d, tile %d, %d x %d over %d at (%zu,%zu): %.9g, not %.9g", (int)form,
+                      tile, M, N, K, i, j, c[at], want);
     }
     clg_buf_release(&C);
     clg_buf_release(&A);
@@ -92,23 +99,19 @@ static void check_product(enum clg_form form, enum clg_matmul_body body, int M, 
     free(c);
 }
 
-static int can_run(enum clg_matmul_body body)
-{
-    return body == CLG_BODY_REGISTER || device->max_group >= 256;
-}
-
 START_TEST(products)
 {
     static const int sizes[] = {1, 7, 16, 17, 33, 72};
     const enum clg_form form = (enum clg_form)(_i % 3);
-    const enum clg_matmul_body body = (enum clg_matmul_body)(_i / 3);
-    if (!can_run(body))
+    const int tile = _i / 3 - 1;
+    if (tile != REGISTER && device->max_group < CLG_TILE_ITEMS)
         return;
     for (int i = 0; i < 6; i++)
         for (int j = 0; j < 6; j++)
             for (int k = 0; k < 6; k++)
-                check_product(form, body, sizes[i], sizes[j], sizes[k]);
-    check_product(form, body, 9, 33, 2100); /* deeper than any panel */
+                check_product(form, tile, sizes[i], sizes[j], sizes[k]);
+    check_product(form, tile, 130, 140, 49); /* several of the largest tile */
+    check_product(form, tile, 9, 33, 2100);  /* deeper than any panel */
 }
 END_TEST
 
@@ -116,7 +119,7 @@ END_TEST
 START_TEST(threads)
 {
     for (int i = 0; i < 10; i++)
-        check_product((enum clg_form)_i, clg_matmul_body_of(device), 64, 256, 100);
+        check_product((enum clg_form)_i, REGISTER, 64, 256, 100);
 }
 END_TEST
 
@@ -246,7 +249,7 @@ int main(void)
     TCase *cases = tcase_create("exact");
     device = harness_device();
     tcase_set_timeout(cases, 240);
-    tcase_add_loop_test(cases, products, 0, 6);
+    tcase_add_loop_test(cases, products, 0, 3 * (1 + CLG_TILES));
     tcase_add_loop_test(cases, threads, 0, 3);
     tcase_add_loop_test(cases, shuffle, 0, 10);
     tcase_add_loop_test(cases, dropout, 0, 5);

@@ -7,6 +7,7 @@
 #include "harness.h"
 #include "kernels/launches.h"
 #include "ops/ops.h"
+#include "ops/span.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -351,6 +352,92 @@ static void update_arguments(void)
     EXPECT(ops->clip(device, &t.dW, &t.stats, t.W.count, 3, 0.25));
 }
 
+/* ---------------------------------------------------------- fused and resident */
+
+static void span_arguments(void)
+{
+    struct clg_buf slab[5], best_loss, best_epoch, ring, walk, list, rates;
+    const struct clg_update u = {CLG_ADAM, 0.25, 0.125, 0.5, 0.75, 0.875, 0.375, 0.0625, 0, 2};
+    const size_t count = matrix_count(I, O) + 64;
+    for (int i = 0; i < 5; i++)
+        make(&slab[i], CLG_REAL, count);
+    make(&best_loss, CLG_REAL, 2);
+    make(&best_epoch, CLG_I32, 1);
+    make(&ring, CLG_REAL, CLG_SPAN_RING);
+    make(&walk, CLG_I32, clg_span_domain(ROWS));
+    make(&list, CLG_I32, ROWS);
+    make(&rates, CLG_REAL, CLG_SPAN_RATES);
+    const struct clg_span_launch span = {.shape = {.layers = 1,
+                                                   .size = {I, O},
+                                                   .batch = B,
+                                                   .act = {{0}, {CLG_SOFTMAX, 0, 1}},
+                                                   .bias_at = {0, count - 64},
+                                                   .loss = CLG_CE,
+                                                   .target = CLG_TARGET_CLASS,
+                                                   .opt = CLG_ADAM,
+                                                   .l2 = 1,
+                                                   .bytes = 1,
+                                                   .permuted = 1},
+                                         .params = &slab[0],
+                                         .slot0 = &slab[1],
+                                         .slot1 = &slab[2],
+                                         .grads = &slab[3],
+                                         .best = &slab[4],
+                                         .best_loss = &best_loss,
+                                         .best_epoch = &best_epoch,
+                                         .stats = &t.stats,
+                                         .hits = &t.hits,
+                                         .ring = &ring,
+                                         .perm = &t.perm,
+                                         .walk = &walk,
+                                         .list = &list,
+                                         .rates = &rates,
+                                         .data = &t.rows,
+                                         .seed = 77,
+                                         .epoch_step = 1,
+                                         .steps = 2,
+                                         .epoch = 3,
+                                         .rate_step = 0,
+                                         .ring_step = 5,
+                                         .keep_best = 1,
+                                         .mean = 0.5,
+                                         .mean_short = 0.25,
+                                         .delta = 0.375,
+                                         .smoothing = 0.125,
+                                         .update = &u};
+    WANT(device->local_is_dedicated ? "resident_group" : "resident",
+         "params slot0 slot1 grads best best_loss best_epoch stats hits ring x scale shift t perm "
+         "walk list rates rows seed epoch epoch_step steps mean mean_short delta keep share l2 "
+         "keep0 rest0 keep1 rest1 eps rate_step ring_step keep_best",
+         LIST(&slab[0], &slab[1], &slab[2], &slab[3], &slab[4], &best_loss, &best_epoch, &t.stats,
+              &t.hits, &ring, &t.rows.x, &t.rows.scale, &t.rows.shift, &t.rows.t, &t.perm, &walk,
+              &list, &rates),
+         LIST(ROWS, 77, 3, 1, 2, 0.5, 0.25, 0.375, 0.875, 0.125 / O, 0.125, 0.75, 0.25, 0.875,
+              0.125, 0.0625, 0, 5, 1));
+    EXPECT(clg_ocl_span(device, &span));
+    ck_ok(clg_device_finish(device));
+    for (int i = 0; i < 5; i++)
+        clg_buf_release(&slab[i]);
+    struct clg_buf *others[] = {&best_loss, &best_epoch, &ring, &walk, &list, &rates};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        clg_buf_release(others[i]);
+}
+
+/* Both forms, for registers and for local memory of the device's own. */
+static void plan_arguments(void)
+{
+    const int is_dedicated = device->local_is_dedicated, width = device->native_width;
+    for (int local = 0; local < 2; local++) {
+        device->local_is_dedicated = local;
+        device->native_width = local ? 1 : 16;
+        device->plan = CLG_CHOOSE_FUSED;
+        launches_fused(device);
+        span_arguments();
+    }
+    device->local_is_dedicated = is_dedicated;
+    device->native_width = width;
+}
+
 /* Every "kernel void NAME(" of the sources, or MATMUL(NAME, ...), was launched above. */
 static void check_all_seen(const char *text, const char *start)
 {
@@ -372,6 +459,7 @@ START_TEST(arguments)
     loss_arguments();
     figure_arguments();
     update_arguments();
+    plan_arguments();
     for (const struct clg_kernel_source *s = clg_kernel_sources; s->name; s++) {
         check_all_seen(s->text, "kernel void ");
         check_all_seen(s->text, "MATMUL(");
@@ -387,7 +475,7 @@ int main(void)
     TCase *cases = tcase_create("kernels");
     device = harness_device();
     device->use_cache = 0; /* a program made from a binary may not know its arguments' names */
-    tcase_set_timeout(cases, 240);
+    tcase_set_timeout(cases, 0);
     tcase_add_test(cases, arguments);
     suite_add_tcase(suite, cases);
     int result = harness_run(suite);

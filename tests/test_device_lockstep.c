@@ -396,6 +396,7 @@ int main(void)
     Suite *suite = suite_create("lockstep");
     TCase *steps = tcase_create("steps");
     device = harness_device();
+    device->plan = CLG_CHOOSE_PLAIN; /* test_device_verify_plans has the others */
     tcase_add_test(steps, pictures_by_adam);
     tcase_add_test(steps, every_pair_of_choices);
     tcase_add_test(steps, a_student_and_its_teacher);

@@ -125,10 +125,10 @@ static void remember(void *user, const clg_progress *progress)
     ((struct watch *)user)->last = *progress;
 }
 
-static void keep_first(void *user, const char *line)
+static void keep_plan(void *user, const char *line)
 {
     struct watch *watch = user;
-    if (!*watch->said)
+    if (strncmp(line, "plan ", 5) == 0)
         snprintf(watch->said, sizeof watch->said, "%s", line);
 }
 
@@ -136,9 +136,11 @@ START_TEST(training_stops_when_asked)
 {
     clg_dataset *data = harness_blobs(640, 8, 3, 4);
     clg_config *config = harness_config("layers", "16", "epochs", "1000", NULL);
+    clg_config *choice = harness_config("plan", "plain", NULL);
+    clg_device *plain = NULL; /* a span would take many steps between two questions */
     struct watch watch = {.stop_after = 37};
     clg_train_hooks hooks = {
-        .user = &watch, .progress = remember, .should_stop = stop, .log = keep_first};
+        .user = &watch, .progress = remember, .should_stop = stop, .log = keep_plan};
     clg_net *net = NULL;
     clg_train_result result;
     clg_run *run = NULL;
@@ -146,8 +148,11 @@ START_TEST(training_stops_when_asked)
     snprintf(folder, sizeof folder, "%s/stopped", harness_folder());
     ck_ok(clg_net_create(&net, config, data));
     ck_ok(clg_run_open(&run, folder, config));
-    ck_fails(clg_train(&result, net, device, data, NULL, run, &hooks), CLG_ECANCELLED,
+    ck_ok(clg_device_open(&plain, getenv("CLGRAD_TEST_DEVICE"), choice));
+    ck_fails(clg_train(&result, net, plain, data, NULL, run, &hooks), CLG_ECANCELLED,
              "interrupted at epoch 4, step 37");
+    clg_device_close(plain);
+    clg_config_destroy(choice);
     clg_run_close(run);
     ck_assert_ptr_nonnull(strstr(watch.said, "plan plain"));
     ck_assert_ptr_nonnull(strstr(watch.said, "matrix products: native"));

@@ -93,6 +93,56 @@ static int is_copy(const struct clg_activation *act, double z)
            (act->kind == CLG_SOFTPLUS && z > 20);
 }
 
+/* What a step from known gradients should give is what the reference's update gives: slots, and the
+ * parameters from these very slots. */
+START_TEST(what_is_learned_is_the_reference)
+{
+    enum { N = 40, WEIGHTS = 25 };
+    const struct clg_update u = {.opt = (enum clg_opt)(_i / 2),
+                                 .lr = 0.01,
+                                 .l2 = 0.02,
+                                 .momentum = _i % 2 ? 0.9 : 0,
+                                 .beta1 = 0.9,
+                                 .beta2 = 0.999,
+                                 .rho = 0.99,
+                                 .eps = 1e-8,
+                                 .weight_decay = 0.1,
+                                 .t = 3};
+    const struct clg_limits limits = clg_limits_of(device);
+    struct clg_buf buf[4] = {{0}};
+    double before[4][N], after[3][N], want[3][N], bound[3][N], exact[N];
+    struct clg_plan plan;
+    clg_plan_begin(&plan, device);
+    for (int k = 0; k < 4; k++) {
+        for (int i = 0; i < N; i++)
+            before[k][i] = k == 1 || k == 2 ? 0.01 + (i * 7 % 11) * 0.1 : sin(i + 0.3 * k);
+        ck_ok(clg_plan_add(&plan, &buf[k], CLG_REAL, N, "test"));
+    }
+    for (int i = 0; i < N; i++)
+        exact[i] = i % 7 ? 0 : -1;
+    ck_ok(clg_plan_commit(&plan));
+    for (int k = 0; k < 4; k++)
+        ck_ok(clg_real_upload(&buf[k], before[k], 0, N));
+    ck_ok(clg_ops_reference.update(device, &buf[0], &buf[1], &buf[2], &buf[3], N, WEIGHTS, &u));
+    for (int k = 0; k < 3; k++)
+        ck_ok(clg_real_download(&buf[k], after[k], 0, N));
+    clg_bound_learn((double *const[]){want[0], want[1], want[2]},
+                    (double *const[]){bound[0], bound[1], bound[2]}, &limits,
+                    (const double *const[]){before[0], before[1], before[2]},
+                    (const double *const[]){after[0], after[1], after[2]}, before[3], exact, N,
+                    WEIGHTS, &u);
+    for (int k = 0; k <= clg_opt_slots(u.opt); k++)
+        for (int i = 0; i < N; i++) {
+            const double right = exact[i] < 0 ? before[k][i] : after[k][i];
+            ck_assert_msg(harness_close(want[k][i], right, 1e-14), "%s %d: %.17g, not %.17g",
+                          clg_opt_names[u.opt], k, want[k][i], right);
+            ck_assert(exact[i] < 0 ? bound[k][i] == 0 : bound[k][i] < 1e-5);
+        }
+    for (int k = 0; k < 4; k++)
+        clg_buf_release(&buf[k]);
+}
+END_TEST
+
 /* The law for element-wise results: rtol 1e-5 and atol 1e-6 of the largest are never exceeded. */
 START_TEST(bounds_of_activations_are_tight)
 {
@@ -373,7 +423,7 @@ START_TEST(wrong_elements_in_training_are_noticed)
         {{"gather", "t", 0}, SPOIL_RANGE, "t["},
     };
     clg_dataset *data = harness_blobs(50, 5, 3, 1);
-    clg_config *config = harness_config("layers", "7", NULL);
+    clg_config *config = harness_config("layers", "7", "batch", "16", NULL);
     clg_net *net;
     ck_ok(clg_net_create(&net, config, data));
     for (size_t i = 0; i < sizeof spoilt / sizeof *spoilt; i++) {
@@ -418,6 +468,7 @@ int main(void)
     tcase_add_test(comparison, an_error_is_measured_in_bounds);
     tcase_add_test(comparison, what_is_no_number_is_never_close);
     tcase_add_test(comparison, an_overflow_is_the_same_infinity);
+    tcase_add_loop_test(comparison, what_is_learned_is_the_reference, 0, 2 * CLG_OPTS);
     tcase_add_loop_test(comparison, bounds_of_activations_are_tight, 0, (int)clg_case_acts_count);
     tcase_add_loop_test(comparison, slopes_of_activations_are_right_and_tight, 0,
                         (int)clg_case_acts_count);

@@ -22,7 +22,10 @@ enum {
     CLI_VERIFY = 16,
     CLI_INSPECT = 32,
     CLI_EXPORT = 64,
-    CLI_EVERY = 127
+    CLI_REPORT = 128,
+    CLI_PROFILE = 256,
+    CLI_TUNE = 512,
+    CLI_EVERY = 1023
 };
 
 /* The program's own options: X(id, name, letter, argument, default, commands, help).  The library's
@@ -38,15 +41,27 @@ enum {
     X(TO, "to", 0, "npy|png", "", CLI_EXPORT,                                                      \
       "npy: one array a tensor; png: a picture of the first layer's weights")                      \
     X(EXPORTED, "out", 0, "P", "", CLI_EXPORT, "folder (npy) or file (png) to write")              \
+    X(PAGE, "out", 0, "F.html", "", CLI_REPORT,                                                    \
+      "where the page goes; default: RUN/report.html, of several runs comparison.html")            \
     X(QUICK, "quick", 0, NULL, "false", CLI_VERIFY, "every operation over a few shapes (default)") \
     X(FULL, "full", 0, NULL, "false", CLI_VERIFY, "every operation over all awkward shapes")       \
     X(GRADIENT, "gradient", 0, NULL, "false", CLI_VERIFY,                                          \
       "backpropagation against differences of the loss, in double precision")                      \
     X(STEPS, "steps", 0, "N", "10", CLI_VERIFY, "steps of training compared in lockstep")          \
+    X(MEASURED, "steps", 0, "N", "200", CLI_PROFILE,                                               \
+      "steps that are measured, behind a warm-up of 20")                                           \
+    X(TRACE, "trace", 0, "T.json", "", CLI_PROFILE | CLI_TRAIN,                                    \
+      "every launch and copy as a Chrome trace, for Perfetto")                                     \
+    X(PROBE, "probe", 0, NULL, "false", CLI_DEVICES, "measure every device's roofs (seconds)")     \
+    X(ESTIMATE, "estimate", 0, NULL, "false", CLI_INSPECT,                                         \
+      "a training step on paper: launches, operations, memory, predicted time")                    \
     X(REPEAT, "repeat", 0, "N", "", CLI_VERIFY,                                                    \
       "train N times, and on one compute unit: the bits must be the same")                         \
     X(DUMP, "dump", 0, "DIR", "", CLI_VERIFY,                                                      \
       "both sides of every tensor as .npy files; of many steps those that fail and the last")      \
+    X(SECONDS, "seconds", 0, "N", "90", CLI_TUNE, "time to measure in, at most")                   \
+    X(WIDEST, "widest", 0, "64|128|512|2048", "2048", CLI_TUNE,                                    \
+      "widest layer of the networks that are trained")                                             \
     X(CONFIG, "config", 0, "FILE.ini", "", CLI_EVERY,                                              \
       "options from a file; those on the command line count more")                                 \
     X(PROGRESS, "progress", 0, "auto|plain|json|none", "auto", CLI_EVERY,                          \
@@ -79,7 +94,8 @@ struct cli {
     const struct cli_command *command;
     clg_config *config;             /* the library's options */
     const char *own[CLI_OWN_COUNT]; /* values given (borrowed from argv), NULL: not given */
-    const char *file;               /* the argument of inspect */
+    const char **file;              /* (files) arguments that are no options */
+    size_t files;
     char device[512];               /* which device was taken and why; "" when that was said */
 };
 
@@ -180,6 +196,17 @@ clg_status cli_cmd_predict(struct cli *cli);
 clg_status cli_cmd_verify(struct cli *cli);
 clg_status cli_cmd_inspect(struct cli *cli);
 clg_status cli_cmd_export(struct cli *cli);
+clg_status cli_cmd_report(struct cli *cli);
+clg_status cli_cmd_profile(struct cli *cli);
+
+/* cmd_estimate.c: clgrad inspect --estimate.  cmd_probe.c: clgrad devices --probe. */
+clg_status cli_estimate(struct cli *cli);
+clg_status cli_probe(struct cli *cli, const clg_device_info *list, size_t count);
+clg_status cli_cmd_tune(struct cli *cli);
+
+/* cmd_report.c: writes RUN/report.html at the end of a training and says where it lies. */
+clg_status cli_write_report(const struct cli *cli, const struct cli_training *training,
+                            clg_device *device);
 
 /* "loss 0.3331, accuracy 88.51 % (8851 of 10000)", or the figures of value targets. */
 void cli_print_evaluation(const clg_evaluation *evaluation);

@@ -73,7 +73,9 @@ clg_status cli_cmd_devices(struct cli *cli)
     clg_status listed = clg_device_list(&list, &count); /* without a platform: the reference */
     clg_status status = CLG_OK;
     if (listed == CLG_OK || count > 0)
-        status = cli_switch(cli, CLI_JSON) ? print_json(list, count) : print_table(list, count);
+        status = cli_switch(cli, CLI_PROBE)  ? cli_probe(cli, list, count)
+                 : cli_switch(cli, CLI_JSON) ? print_json(list, count)
+                                             : print_table(list, count);
     clg_device_list_free(list);
     return listed != CLG_OK ? listed : status;
 }

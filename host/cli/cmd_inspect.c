@@ -6,9 +6,11 @@
 clg_status cli_cmd_inspect(struct cli *cli)
 {
     char *text = NULL;
-    if (!cli->file)
+    if (cli_switch(cli, CLI_ESTIMATE))
+        return cli_estimate(cli);
+    if (!cli->files)
         return cli_fail(CLG_EUSAGE, "inspect: a FILE is needed: see clgrad inspect --help");
-    CLI_TRY(clg_inspect(&text, cli->file, cli_switch(cli, CLI_JSON)));
+    CLI_TRY(clg_inspect(&text, cli->file[0], cli_switch(cli, CLI_JSON)));
     size_t length = strlen(text);
     printf("%s%s", text, length && text[length - 1] == '\n' ? "" : "\n");
     clg_text_free(text);

@@ -55,7 +55,9 @@ static clg_status train(clg_train_result *result, struct cli *cli, struct cli_tr
         cli_say(cli, "%llu steps checked against the reference in %.2f s, %.1f %% of the time",
                 (unsigned long long)result->checks, result->check_seconds,
                 100 * result->check_seconds / result->seconds);
-    if (status == CLG_OK && cli_signal_caught())
+    if (status != CLG_OK) /* the line stays, whatever else fails while the run is wound up */
+        return cli_fail(status, "%s", clg_last_error());
+    if (cli_signal_caught())
         return cli_fail(CLG_ECANCELLED, "interrupted when training was done: saved");
     return status;
 }
@@ -121,6 +123,26 @@ static clg_status report(struct cli *cli, const struct cli_training *training, c
     return status;
 }
 
+/* Training, and, where --trace asks, a recording of it beside: written whatever ended it. */
+static clg_status train_traced(clg_train_result *result, struct cli *cli,
+                               struct cli_training *training, clg_device *device, clg_run *run)
+{
+    const char *path = cli_get(cli, CLI_TRACE);
+    clg_profile *profile = NULL;
+    if (!*path)
+        return train(result, cli, training, device, run);
+    CLI_TRY(clg_profile_start(&profile, device));
+    clg_status status = train(result, cli, training, device, run);
+    clg_status traced = clg_profile_stop(profile);
+    if (traced == CLG_OK)
+        traced = clg_profile_trace(profile, path);
+    if (traced == CLG_OK && clg_profile_summarise(profile).lost)
+        cli_say(cli, "%s: the last %d launches and copies are not in it", path,
+                clg_profile_summarise(profile).lost);
+    clg_profile_destroy(profile);
+    return status != CLG_OK ? status : traced;
+}
+
 static clg_status check_options(const clg_config *config)
 {
     if (!*clg_config_get(config, "train"))
@@ -144,8 +166,14 @@ clg_status cli_cmd_train(struct cli *cli)
     CLI_TRY_DONE(
         clg_run_open(&run, clg_config_get(cli->config, "out"), clg_net_config(training.net)));
     CLI_TRY_DONE(cli_open_device(cli, &device));
-    CLI_TRY_DONE(train(&result, cli, &training, device, run));
-    status = report(cli, &training, device, &result);
+    status = train_traced(&result, cli, &training, device, run);
+    if (status == CLG_OK)
+        status = report(cli, &training, device, &result);
+    /* a page of what there is, whatever ended the training */
+    if (status == CLG_OK)
+        status = cli_write_report(cli, &training, device);
+    else if (status == CLG_ECANCELLED || status == CLG_EDIVERGED)
+        (void)cli_write_report(cli, &training, device);
 done:
     clg_device_close(device);
     clg_run_close(run);

@@ -20,4 +20,7 @@ clg_status cli_json_print(json_t *root, FILE *stream);
 /* The figures of an evaluation as interface and manual name them. */
 json_t *cli_json_evaluation(const clg_evaluation *evaluation, const clg_net *net);
 
+/* cmd_profile.c: {"compute": [{"name", "gflops"}...], "memory": [{"name", "gbps"}...], ...}. */
+json_t *cli_json_roofs(const clg_roofs *roofs);
+
 #endif

@@ -138,6 +138,9 @@ static clg_status run(struct cli *cli, int argc, char **argv)
     if (strcmp(argv[1], "--version") != 0) {
         CLI_TRY(find_command(cli, argv[1]));
         CLI_TRY(clg_config_create(&cli->config));
+        cli->file = calloc((size_t)argc, sizeof *cli->file);
+        if (!cli->file)
+            return cli_fail(CLG_ENOMEM, "no memory for %d arguments", argc);
         CLI_TRY(cli_parse(cli, argc - 2, argv + 2));
         if (cli_switch(cli, CLI_HELP)) {
             cli_command_help(cli->command);
@@ -161,5 +164,6 @@ int main(int argc, char **argv)
     else
         cli_announce(&cli);
     clg_config_destroy(cli.config);
+    free(cli.file);
     return exit_code(status);
 }

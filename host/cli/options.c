@@ -25,11 +25,22 @@ const struct cli_command cli_commands[] = {
     {"verify", CLI_VERIFY,
      "[--quick|--full|--repeat N] | --model F --data X[,Y] | --train X[,Y] [options]",
      "check a device against the double-precision reference", cli_cmd_verify},
-    {"inspect", CLI_INSPECT, "FILE [--json]", "describe a model or data file", cli_cmd_inspect},
+    {"profile", CLI_PROFILE, "--train X[,Y] [--steps N] [--trace T.json] [options]",
+     "where the time of training goes, kernel by kernel", cli_cmd_profile},
+    {"inspect", CLI_INSPECT, "FILE [--json] | --estimate FILE|--train X[,Y] [options]",
+     "describe a model or data file, or a training step before it runs", cli_cmd_inspect},
     {"export", CLI_EXPORT, "--model F --to npy|png --out P", "write a model in another format",
      cli_cmd_export},
+    {"report", CLI_REPORT, "RUN... [--out F.html] [options]",
+     "a run as a page with its curves, mistakes and weights; several runs compared",
+     cli_cmd_report},
+    {"tune", CLI_TUNE, "[--device D] [options]",
+     "measure and keep what training does faster than by the defaults on a device", cli_cmd_tune},
 };
 const size_t cli_command_count = sizeof cli_commands / sizeof *cli_commands;
+
+/* The commands that take train's options. */
+enum { CLI_LEARN = CLI_TRAIN | CLI_VERIFY | CLI_PROFILE | CLI_INSPECT };
 
 /* Which commands take the library's options: the first row whose name or group is the option's. */
 static const struct {
@@ -39,18 +50,18 @@ static const struct {
     {"steps", NULL, CLI_TRAIN}, /* verify has its own */
     {"val", NULL, CLI_TRAIN},
     {"test", NULL, CLI_TRAIN},
-    {"target", NULL, CLI_TRAIN | CLI_VERIFY | CLI_EVAL | CLI_PREDICT},
-    {"label-col", NULL, CLI_TRAIN | CLI_VERIFY | CLI_EVAL | CLI_PREDICT},
-    {"missing", NULL, CLI_TRAIN | CLI_VERIFY | CLI_EVAL | CLI_PREDICT},
+    {"target", NULL, CLI_LEARN | CLI_EVAL | CLI_PREDICT},
+    {"label-col", NULL, CLI_LEARN | CLI_EVAL | CLI_PREDICT},
+    {"missing", NULL, CLI_LEARN | CLI_EVAL | CLI_PREDICT},
     /* what a model file without clgrad's metadata leaves open */
-    {"normalize", NULL, CLI_TRAIN | CLI_VERIFY | CLI_EVAL | CLI_PREDICT},
-    {"layers", NULL, CLI_TRAIN | CLI_VERIFY | CLI_EVAL | CLI_PREDICT | CLI_EXPORT},
-    {"act", NULL, CLI_TRAIN | CLI_VERIFY | CLI_EVAL | CLI_PREDICT | CLI_EXPORT},
-    {"output-act", NULL, CLI_TRAIN | CLI_VERIFY | CLI_EVAL | CLI_PREDICT | CLI_EXPORT},
-    {"loss", NULL, CLI_TRAIN | CLI_VERIFY | CLI_EVAL | CLI_PREDICT | CLI_EXPORT},
-    {NULL, "data", CLI_TRAIN | CLI_VERIFY},
-    {NULL, "network", CLI_TRAIN | CLI_VERIFY},
-    {NULL, "learning", CLI_TRAIN | CLI_VERIFY},
+    {"normalize", NULL, CLI_LEARN | CLI_EVAL | CLI_PREDICT},
+    {"layers", NULL, CLI_LEARN | CLI_EVAL | CLI_PREDICT | CLI_EXPORT},
+    {"act", NULL, CLI_LEARN | CLI_EVAL | CLI_PREDICT | CLI_EXPORT},
+    {"output-act", NULL, CLI_LEARN | CLI_EVAL | CLI_PREDICT | CLI_EXPORT},
+    {"loss", NULL, CLI_LEARN | CLI_EVAL | CLI_PREDICT | CLI_EXPORT},
+    {NULL, "data", CLI_LEARN},
+    {NULL, "network", CLI_LEARN},
+    {NULL, "learning", CLI_LEARN},
     {NULL, "run", CLI_TRAIN},
     {NULL, "common", CLI_EVERY},
 };
@@ -208,12 +219,13 @@ static clg_status check_own(enum cli_own id, const char *value)
 {
     const struct cli_own_option *row = &cli_own_options[id];
     const char *words = row->argument ? row->argument : "true|false";
-    int choice = !row->argument || id == CLI_TO || id == CLI_PROGRESS || id == CLI_COLOR;
+    int choice = !row->argument || id == CLI_TO || id == CLI_PROGRESS || id == CLI_COLOR ||
+                 id == CLI_WIDEST;
     if (choice && !is_choice(value, words))
         return bad_choice(row->name, value, words);
     if (!choice && !*value)
         return cli_fail(CLG_EUSAGE, "--%s: its value is empty", row->name);
-    if (id == CLI_STEPS || id == CLI_REPEAT) {
+    if (id == CLI_STEPS || id == CLI_REPEAT || id == CLI_SECONDS || id == CLI_MEASURED) {
         char *end;
         long number = strtol(value, &end, 10), low = id == CLI_REPEAT ? 2 : 1;
         if (!isdigit((unsigned char)*value) || *end || number < low || number > 1000000)
@@ -259,6 +271,17 @@ static clg_status unexpected(const struct cli *cli, const char *text)
                     cli->command->name, text);
 }
 
+/* inspect takes one argument that is no option, report as many as there are; there is room for all
+ * of argv. */
+static clg_status take_file(struct cli *cli, const char *text)
+{
+    size_t most = cli->command->bit == CLI_INSPECT ? 1 : (size_t)-1;
+    if (!(cli->command->bit & (CLI_INSPECT | CLI_REPORT)) || cli->files == most)
+        return unexpected(cli, text);
+    cli->file[cli->files++] = text;
+    return CLG_OK;
+}
+
 /* Walks over the arguments; with `library` only the library's options take effect, without it only
  * the program's own. */
 static clg_status walk(struct cli *cli, int argc, char **argv, int library)
@@ -267,9 +290,8 @@ static clg_status walk(struct cli *cli, int argc, char **argv, int library)
         struct token token;
         int used;
         if (argv[i][0] != '-' || !argv[i][1]) {
-            if (cli->command->bit != CLI_INSPECT || (!library && cli->file))
-                return unexpected(cli, argv[i]);
-            cli->file = argv[i];
+            if (!library)
+                CLI_TRY(take_file(cli, argv[i]));
             continue;
         }
         CLI_TRY(read_token(cli, &token, argv[i]));

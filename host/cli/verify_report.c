@@ -264,7 +264,10 @@ static clg_status print_text(const struct cli_report *report, const clg_device *
                              const clg_verify_result *result, clg_status status)
 {
     cli_print_device(device);
-    printf("checked   %s%s%s\n\n", report->mode, *report->what ? " of " : "", report->what);
+    printf("checked   %s%s%s\n", report->mode, *report->what ? " of " : "", report->what);
+    if (*result->plan)
+        printf("plan      %s\n", result->plan);
+    putchar('\n');
     CLI_TRY(print_operations(report));
     putchar('\n');
     if (report->tensors) {
@@ -339,6 +342,7 @@ static clg_status print_json(const struct cli_report *report, const clg_device *
         json_object_set_new(root, "first_step", cli_json_count(result->first_step));
         json_object_set_new(root, "first_tensor", cli_json_text(result->first_tensor));
         json_object_set_new(root, "cause", cli_json_text(result->cause));
+        json_object_set_new(root, "plan", cli_json_text(result->plan));
         json_object_set_new(root, "drift",
                             *result->drift_tensor ? cli_json_number(result->drift) : json_null());
         json_object_set_new(root, "drift_tensor", cli_json_text(result->drift_tensor));

@@ -111,14 +111,16 @@ enum kind {
       "also a line in metrics.jsonl every N steps; default: one an epoch")                         \
     X("check-every", "run", "N", "", INTEGER, 1, COUNT_HIGH, 0,                                    \
       "repeat every Nth step on the reference; stop with exit 1 where they disagree")              \
+    X("tuned", "run", "KNOB:VALUE,...|none", "", TEXT, 0, 0, 0,                                    \
+      "what tune chose, as a run's config.ini has it; default: what it found on this device")      \
     X("device", "common", "auto|gpu|cpu|accelerator|NAME|P:D|ref", "auto", TEXT, 0, 0, 0,          \
       "where to run; ref is the double-precision CPU reference")                                   \
     X("seed", "common", "N", "1", INTEGER, 0, COUNT_HIGH, 1, "seed of every random number")        \
     X("matmul", "common", "auto|native|clblast", "auto", CHOICE, 0, 0, 0,                          \
       "route of the matrix products")                                                              \
-    X("plan", "common", "auto|plain", "auto", CHOICE, 0, 0, 0, "how a step is put into launches")  \
+    X("plan", "common", "auto|resident|fused|plain", "auto", CHOICE, 0, 0, 0, "how a step is put into launches")  \
     X("no-cache", "common", NULL, "false", SWITCH, 0, 0, 0,                                        \
-      "neither read nor write program binaries and remembered routes")
+      "neither read nor write program binaries, tuning records and remembered routes")
 
 static const clg_option options[] = {
 #define PUBLIC(name, group, argument, fallback, kind, low, high, kept, help)                       \

@@ -274,7 +274,9 @@ clg_status clg_buf_copy(struct clg_buf *to, const struct clg_buf *from, size_t c
         memmove(to->host, from->host, bytes);
         return CLG_OK;
     }
-    CLG_CL(clEnqueueCopyBuffer, (device->queue, from->mem, to->mem, 0, 0, bytes, 0, NULL, NULL));
+    cl_event event = NULL, *wanted = clg_copy_begin(device, &event);
+    CLG_CL(clEnqueueCopyBuffer, (device->queue, from->mem, to->mem, 0, 0, bytes, 0, NULL, wanted));
+    clg_copy_end(device, "copy", bytes, event);
     return CLG_OK;
 }
 
@@ -291,10 +293,12 @@ clg_status clg_buf_zero(struct clg_buf *buf)
     const cl_uint word = 0;
     if (!buf->is_view)
         bytes = buffer_bytes(device, buf->elem, buf->count);
+    cl_event event = NULL, *wanted = clg_copy_begin(device, &event);
     if (bytes % FILL_SIZE == 0)
         CLG_CL(clEnqueueFillBuffer,
-               (device->queue, buf->mem, &word, FILL_SIZE, 0, bytes, 0, NULL, NULL));
+               (device->queue, buf->mem, &word, FILL_SIZE, 0, bytes, 0, NULL, wanted));
     else
-        CLG_CL(clEnqueueFillBuffer, (device->queue, buf->mem, &byte, 1, 0, bytes, 0, NULL, NULL));
+        CLG_CL(clEnqueueFillBuffer, (device->queue, buf->mem, &byte, 1, 0, bytes, 0, NULL, wanted));
+    clg_copy_end(device, "fill", bytes, event);
     return CLG_OK;
 }

@@ -94,6 +94,11 @@ clg_status clg_matrix_download(const struct clg_buf *buf, double *data, int rows
 /* Enqueued, not waited for: count elements of from to the start of to. */
 clg_status clg_buf_copy(struct clg_buf *to, const struct clg_buf *from, size_t count);
 
+/* Around a copy that the device's on_copy is to be told of: where its event goes (NULL: no event is
+ * wanted), and what was copied. */
+cl_event *clg_copy_begin(clg_device *device, cl_event *event);
+void clg_copy_end(clg_device *device, const char *what, size_t bytes, cl_event event);
+
 /* Enqueued: zeros everywhere. */
 clg_status clg_buf_zero(struct clg_buf *buf);
 

@@ -12,21 +12,34 @@
 enum clg_kind { CLG_REFERENCE, CLG_OPENCL };
 enum clg_route { CLG_ROUTE_AUTO, CLG_ROUTE_NATIVE, CLG_ROUTE_CLBLAST };
 
+/* --plan, in the order of its words. */
+enum clg_plan_choice { CLG_CHOOSE_AUTO, CLG_CHOOSE_RESIDENT, CLG_CHOOSE_FUSED, CLG_CHOOSE_PLAIN };
+
+/* Room for the knobs of ops/tuning.h. */
+enum { CLG_DEVICE_KNOBS = 32 };
+
 struct clg_program;  /* program.h */
 struct clg_ops;      /* ops/ops.h */
 
 /* Sees each launch: program file and kernel by name, and its event (borrowed). */
 typedef void (*clg_launch_fn)(void *user, const char *program, const char *kernel, cl_event event);
 
+/* Sees each copy: "write", "read", "fill" or "copy", its bytes, and its event (borrowed). */
+typedef void (*clg_copy_fn)(void *user, const char *what, size_t bytes, cl_event event);
+
 struct clg_device {
     enum clg_kind kind;
     clg_device_info info;
     char reason[512];
     enum clg_route route;
+    enum clg_plan_choice plan;
     int use_cache;              /* 0 under --no-cache */
     int knows_routes;           /* ops/routes.h: 1 once failed_ways is known */
     unsigned failed_ways;       /* 1 << way for each that verification found wrong here */
     int forced_way;             /* 1 + the way that verification runs now; 0: none */
+    unsigned char tuned[CLG_DEVICE_KNOBS]; /* ops/tuning.h: what its knobs stand at */
+    int knows_tuning;           /* 1 once tuned is known, or was set */
+    int holds_tuning;           /* 1 while tune tries values */
 
     /* OpenCL; all NULL on the reference */
     cl_context context;
@@ -45,6 +58,10 @@ struct clg_device {
     char *cache_key;            /* its part of a stored binary's key, made when first asked for */
     clg_launch_fn on_launch;    /* NULL: launches take no event */
     void *on_launch_user;
+    clg_copy_fn on_copy;        /* NULL: copies take no event; its user is on_launch_user */
+    double call_began;          /* clg_clock() in front of the call that the two are told of */
+    size_t groups;              /* on_launch: work-groups; 0: not known */
+    cl_event before;            /* on_launch: a marker in front of several launches, or NULL */
     void (*at_close)(void);     /* NULL, or gives back what a route keeps of this context */
 
     /* verify puts its watching table here for a while; NULL: the back end's own (clg_ops_of) */

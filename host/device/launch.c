@@ -21,10 +21,29 @@ clg_status clg_args_begin(struct clg_args *args, clg_device *device, const char 
     return args->status;
 }
 
+/* Whether the argument that comes next is what the kernel was given the last time; it will be. */
+static int as_before(const struct clg_args *args, size_t size, const void *value)
+{
+    cl_ulong bits = 0;
+    if (!args->prepared || args->pushed >= CLG_PREPARED_ARGS)
+        return 0;
+    assert(size <= sizeof bits);
+    memcpy(&bits, value, size);
+    int same = args->prepared->last[args->pushed].size == size &&
+               args->prepared->last[args->pushed].value == bits;
+    args->prepared->last[args->pushed].size = size;
+    args->prepared->last[args->pushed].value = bits;
+    return same;
+}
+
 static void push(struct clg_args *args, size_t size, const void *value)
 {
     if (args->status != CLG_OK)
         return;
+    if (as_before(args, size, value)) {
+        args->pushed++;
+        return;
+    }
     if (args->pushed < args->limits->arguments) { /* too many are counted, and refused at launch */
         cl_int code = clSetKernelArg(args->kernel, args->pushed, size, value);
         if (code != CL_SUCCESS)
@@ -63,6 +82,39 @@ void clg_arg_float(struct clg_args *args, double value)
 {
     cl_float argument = (cl_float)value;
     push(args, sizeof argument, &argument);
+}
+
+clg_status clg_prepared_make(struct clg_prepared *prepared, clg_device *device, const char *program,
+                             const char *options, const char *name)
+{
+    cl_program built;
+    cl_int code;
+    memset(prepared, 0, sizeof *prepared);
+    CLG_TRY(clg_args_begin(&prepared->args, device, program, options, name));
+    CLG_CL(clGetKernelInfo,
+           (prepared->args.kernel, CL_KERNEL_PROGRAM, sizeof built, (void *)&built, NULL));
+    cl_kernel kernel = clCreateKernel(built, name, &code);
+    if (code != CL_SUCCESS)
+        return clg_fail_cl(code, "clCreateKernel", "kernels/%s.cl: kernel %s", program, name);
+    prepared->kernel = prepared->args.kernel = kernel;
+    prepared->args.prepared = prepared;
+    return CLG_OK;
+}
+
+struct clg_args *clg_prepared_begin(struct clg_prepared *prepared)
+{
+    assert(prepared->kernel);
+    prepared->args.pushed = 0;
+    prepared->args.bytes = 0;
+    prepared->args.status = CLG_OK;
+    return &prepared->args;
+}
+
+void clg_prepared_release(struct clg_prepared *prepared)
+{
+    if (prepared->kernel)
+        clReleaseKernel(prepared->kernel);
+    prepared->kernel = NULL;
 }
 
 /* Whether arguments, local memory and range are within what the device states.  Drivers do not
@@ -123,6 +175,10 @@ static clg_status enqueue(struct clg_args *args, cl_uint dimensions, const size_
                         (unsigned)args->pushed);
     CLG_TRY(check_limits(args, global));
     CLG_TRY(check_group(args, l[0], l[1]));
+    if (device->on_launch) {
+        device->groups = global[0] / l[0] * (global[1] / l[1]);
+        device->call_began = clg_clock();
+    }
     cl_int code = clEnqueueNDRangeKernel(device->queue, args->kernel, dimensions, NULL, global, l,
                                          0, NULL, device->on_launch ? &event : NULL);
     if (code != CL_SUCCESS)
@@ -163,4 +219,21 @@ clg_status clg_launch2(struct clg_args *args, size_t g0, size_t g1, size_t l0, s
     assert(g0 > 0 && g1 > 0 && l0 > 0 && l1 > 0);
     const size_t g[2] = {g0, g1}, l[2] = {l0, l1};
     return enqueue(args, 2, g, l);
+}
+
+clg_status clg_mark_before(clg_device *device)
+{
+    device->groups = 0;
+    device->call_began = device->on_launch ? clg_clock() : 0;
+    clg_mark_forget(device);
+    if (device->on_launch)
+        CLG_CL(clEnqueueMarkerWithWaitList, (device->queue, 0, NULL, &device->before));
+    return CLG_OK;
+}
+
+void clg_mark_forget(clg_device *device)
+{
+    if (device->before)
+        clReleaseEvent(device->before);
+    device->before = NULL;
 }

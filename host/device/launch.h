@@ -13,6 +13,7 @@ struct clg_args {
     const struct clg_kernel *limits; /* program.h */
     const char *name;
     cl_uint pushed;
+    struct clg_prepared *prepared; /* NULL: nothing is remembered */
     size_t bytes;      /* of what was pushed, a buffer counting as an address */
     clg_status status; /* the first failure of a push; the launch returns it */
 };
@@ -27,11 +28,33 @@ void clg_arg_uint(struct clg_args *args, uint32_t value);
 void clg_arg_ulong(struct clg_args *args, uint64_t value); /* OpenCL's ulong: counts, offsets */
 void clg_arg_float(struct clg_args *args, double value);
 
+/* A launch that comes again and again: a kernel object of its own, which remembers its arguments.
+ * After clg_prepared_begin all of them are pushed to ->args as ever, and those that are as they
+ * were cost no call.  Begins as zeros; kernel NULL: not prepared yet. */
+enum { CLG_PREPARED_ARGS = 64 };
+struct clg_prepared {
+    struct clg_args args;
+    cl_kernel kernel;
+    struct {
+        size_t size;
+        cl_ulong value;
+    } last[CLG_PREPARED_ARGS];
+};
+clg_status clg_prepared_make(struct clg_prepared *prepared, clg_device *device,
+                             const char *program, const char *options, const char *name);
+struct clg_args *clg_prepared_begin(struct clg_prepared *prepared);
+void clg_prepared_release(struct clg_prepared *prepared);
+
 /* Enqueues over global (g0[,g1]) work-items in groups of (l0[,l1]); g is rounded up to a multiple
  * of l here, kernels guard their edge.  l0 0 lets clg_launch1 take a good group size within what
  * device and kernel allow.  A group beyond those limits fails with a message, it is not shrunk. */
 clg_status clg_launch1(struct clg_args *args, size_t g0, size_t l0);
 clg_status clg_launch2(struct clg_args *args, size_t g0, size_t g1, size_t l0, size_t l1);
+
+/* Around a route that makes several launches of its own: where the device's on_launch is set, a
+ * marker in front of them (device->before), and its end. */
+clg_status clg_mark_before(clg_device *device);
+void clg_mark_forget(clg_device *device);
 
 /* At most about 100 ms of work queued, and at least two steps: called after each step's last
  * launch; waits now and then, at most 20 times a second and in a blocking call, for the event of

@@ -1,6 +1,6 @@
 /* Blocking copies between host and device.  Reals are double on the host and float on an OpenCL
  * device; they pass through a staging block, so that the host never holds a second whole copy. */
-#include "device/buffer.h"
+#include "device/launch.h"
 
 #include "core/memory.h"
 
@@ -11,21 +11,43 @@
 /* Elements of the staging block: 16 MB of floats. */
 enum { STAGE = 4 << 20 };
 
+cl_event *clg_copy_begin(clg_device *device, cl_event *event)
+{
+    if (!device->on_copy)
+        return NULL;
+    device->call_began = clg_clock();
+    return event;
+}
+
+void clg_copy_end(clg_device *device, const char *what, size_t bytes, cl_event event)
+{
+    if (!event)
+        return;
+    device->on_copy(device->on_launch_user, what, bytes, event);
+    clReleaseEvent(event);
+}
+
 static clg_status write_bytes(struct clg_buf *buf, const void *data, size_t offset, size_t bytes)
 {
+    clg_device *device = buf->device;
+    cl_event event = NULL, *wanted = clg_copy_begin(device, &event);
     if (bytes == 0)
         return CLG_OK;
     CLG_CL(clEnqueueWriteBuffer,
-           (buf->device->queue, buf->mem, CL_TRUE, offset, bytes, data, 0, NULL, NULL));
+           (device->queue, buf->mem, CL_TRUE, offset, bytes, data, 0, NULL, wanted));
+    clg_copy_end(device, "write", bytes, event);
     return CLG_OK;
 }
 
 static clg_status read_bytes(const struct clg_buf *buf, void *data, size_t offset, size_t bytes)
 {
+    clg_device *device = buf->device;
+    cl_event event = NULL, *wanted = clg_copy_begin(device, &event);
     if (bytes == 0)
         return CLG_OK;
     CLG_CL(clEnqueueReadBuffer,
-           (buf->device->queue, buf->mem, CL_TRUE, offset, bytes, data, 0, NULL, NULL));
+           (device->queue, buf->mem, CL_TRUE, offset, bytes, data, 0, NULL, wanted));
+    clg_copy_end(device, "read", bytes, event);
     return CLG_OK;
 }
 

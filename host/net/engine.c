@@ -1,7 +1,8 @@
 /* A network resident on a device: its buffers, and the one forward, backward and update there is.
  * Which kernels an operation becomes is the back end's affair (ops/ops.h); when they run is the
  * training loop's (train/). */
-#include "net/net.h"
+#include "net/fused.h"
+#include "net/span.h"
 
 #include "core/memory.h"
 
@@ -58,13 +59,14 @@ static clg_status plan_layer(struct clg_engine *engine, struct clg_plan *plan, i
     const int B = engine->max_batch, output = l == engine->layers - 1;
     struct clg_engine_layer *layer = &engine->layer[l];
     if (!output)
-        CLG_TRY(clg_plan_matrix(plan, &layer->y, B, layer->out, "activations"));
+        CLG_TRY(clg_engine_plan_part(engine, plan, &layer->y, B, layer->out, "activations"));
     if (output || clg_act_keeps_z(layer->act.kind))
         CLG_TRY(clg_plan_matrix(plan, &layer->z, B, layer->rows, "activations"));
     if (engine->training && !output && engine->net->layer[l].dropout > 0)
-        CLG_TRY(clg_plan_matrix(plan, &layer->dropped, B, layer->out, "activations"));
-    return engine->training || output ? clg_plan_matrix(plan, &layer->dz, B, layer->rows, "deltas")
-                                      : CLG_OK;
+        CLG_TRY(clg_engine_plan_part(engine, plan, &layer->dropped, B, layer->out, "activations"));
+    return engine->training || output
+               ? clg_engine_plan_part(engine, plan, &layer->dz, B, layer->rows, "deltas")
+               : CLG_OK;
 }
 
 /* Targets of a batch; an autoencoder's are its inputs. */
@@ -98,7 +100,7 @@ static clg_status plan_batch(struct clg_engine *engine, struct clg_plan *plan)
     const int B = engine->max_batch, inputs = engine->layer[0].in, widest = widest_maxout(engine);
     CLG_TRY(clg_plan_matrix(plan, &engine->x, B, inputs, "batch"));
     if (engine->training && engine->net->dropout_input > 0)
-        CLG_TRY(clg_plan_matrix(plan, &engine->x_dropped, B, inputs, "batch"));
+        CLG_TRY(clg_engine_plan_part(engine, plan, &engine->x_dropped, B, inputs, "batch"));
     CLG_TRY(plan_targets(engine, plan));
     for (int l = 0; l < engine->layers; l++)
         CLG_TRY(plan_layer(engine, plan, l));
@@ -161,9 +163,13 @@ clg_status clg_engine_plan(struct clg_engine **out, struct clg_plan *plan, struc
         engine->layer[l].act = net->layer[l].act;
     }
     lay_out(engine);
-    clg_status status = plan_slabs(engine, plan);
+    clg_status status = clg_engine_choose_plan(engine);
+    if (status == CLG_OK)
+        status = plan_slabs(engine, plan);
     if (status == CLG_OK)
         status = plan_batch(engine, plan);
+    if (status == CLG_OK)
+        status = clg_engine_plan_fused(engine, plan);
     if (status != CLG_OK) {
         clg_engine_destroy(engine);
         return status;
@@ -223,7 +229,8 @@ clg_status clg_engine_attach(struct clg_engine *engine)
     if (net->class_weights)
         CLG_TRY(
             clg_real_upload(&engine->class_weights, net->class_weights, 0, (size_t)net->classes));
-    return make_ranges(engine);
+    CLG_TRY(make_ranges(engine));
+    return clg_engine_attach_fused(engine);
 }
 
 clg_status clg_engine_create(clg_engine **out, clg_device *device, clg_net *net, int max_batch,
@@ -275,6 +282,8 @@ void clg_engine_destroy(clg_engine *engine)
         &engine->hits,       &engine->scratch,  &engine->norms,   &engine->class_weights,
         &engine->weight_norm};
     release_all(own, sizeof own / sizeof *own);
+    clg_engine_destroy_fused(engine);
+    clg_engine_destroy_spans(engine);
     free(engine->range);
     free(engine);
 }

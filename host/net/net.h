@@ -85,6 +85,10 @@ clg_status clg_net_load_as(struct clg_net **out, const char *path, const clg_con
 
 /* ------------------------------------------------------------------ engine */
 
+/* How steps become launches.  Plain: each operation in launches of its own.  Fused: 3 to 5 launches
+ * a step, to the bit the same.  Resident: many whole steps of a small network in one launch. */
+enum clg_plan_kind { CLG_PLAN_PLAIN, CLG_PLAN_FUSED, CLG_PLAN_RESIDENT };
+
 struct clg_engine_layer {
     int in, out, rows;
     struct clg_activation act;
@@ -106,6 +110,9 @@ struct clg_engine {
     clg_device *device;
     struct clg_net *net;
     const struct clg_ops *ops;
+    enum clg_plan_kind plan_kind; /* of training steps */
+    struct clg_spans *spans;      /* net/span.c; NULL before the first span */
+    struct clg_engine_fused *fused; /* fused.h; NULL under other plans */
     int layers, max_batch, training;
     int first_trained;        /* layers in front of it are frozen, and get no delta */
     struct clg_update update; /* the optimiser's scalars; lr and t are set at each step */
@@ -161,6 +168,59 @@ clg_status clg_engine_read_slab(struct clg_engine *engine, double *dense,
                                 const struct clg_buf *slab);
 clg_status clg_engine_write_slab(struct clg_engine *engine, struct clg_buf *slab,
                                  const double *dense);
+
+/* ------------------------------------------------------------------- plans */
+
+/* One batch of a data set, and the one that follows it in the same epoch, which a fused step
+ * gathers ahead (next_B 0: none does).  perm NULL: the rows in order.  keep_gradient 1: the step's
+ * gradients are asked for after it. */
+struct clg_batch {
+    const struct clg_rows *data;
+    const struct clg_buf *perm;
+    size_t start;
+    int B;
+    size_t next_start;
+    int next_B;
+    int keep_gradient;
+};
+
+/* Enqueue: one whole training step by the engine's plan: gather (unless the step before did),
+ * forward, loss, score, backward, update at learning rate lr; counts net->step. */
+clg_status clg_engine_train_step(struct clg_engine *engine, const struct clg_batch *batch,
+                                 double lr);
+
+/* A span: many steps in one launch, over the ends of epochs. */
+struct clg_span {
+    const struct clg_rows *data;
+    int shuffle, batch;
+    int epoch;           /* of the first step, from 1 */
+    uint64_t epoch_step; /* steps of that epoch done before */
+    uint64_t steps;
+    int ends;         /* 1: training ends with it, and so does its last epoch, however short */
+    const double *lr; /* learning rate: (1), or (steps) where lr_varies */
+    int lr_varies;
+    int every_epoch;  /* 1: an account of each epoch that ends; 0: of the last that ends alone */
+    int keep_best;    /* 1: keep the parameters of an epoch whose training loss is below best_loss */
+    double best_loss; /* in and out */
+    int best_epoch;   /* in and out: whose parameters engine->best holds; 0: nobody's */
+};
+
+/* NULL where the engine can train in spans, else why it cannot. */
+const char *clg_engine_refuses_spans(const struct clg_engine *engine, const struct clg_rows *data,
+                                     int batch);
+
+/* Epochs that may end in one span when each is accounted for. */
+enum { CLG_SPAN_EPOCHS = 4096 };
+
+/* Seconds that a step may take, from its operations; an estimate for the first span. */
+double clg_span_step_seconds(const struct clg_engine *engine, int batch);
+
+/* Runs span, waits for it, and reads its account once: scores of the *count epochs that ended in
+ * it, oldest first; ended has room for CLG_SPAN_EPOCHS, or for 1 where every_epoch is 0.  The
+ * sums of the epoch under way stay on the device, as those of single steps do; net->step counts
+ * on. */
+clg_status clg_engine_span(struct clg_engine *engine, struct clg_span *span,
+                           struct clg_scores *ended, int *count);
 
 /* A data set on the device, in the order of its rows. */
 struct clg_resident {

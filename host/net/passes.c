@@ -1,11 +1,11 @@
 /* The passes of a network over one batch: forward, loss, backward, update.  Each is a few entries
  * of the operation table; nothing waits here but the reading of norms. */
-#include "net/net.h"
+#include "net/fused.h"
 
 #include <math.h>
 
 /* Layer l's dropout in the step that comes next; -1 is the input. */
-static struct clg_dropout dropout_of(const struct clg_engine *engine, int l)
+struct clg_dropout clg_engine_dropout_of(const struct clg_engine *engine, int l)
 {
     const struct clg_net *net = engine->net;
     return (struct clg_dropout){.p = l < 0 ? net->dropout_input : net->layer[l].dropout,
@@ -14,15 +14,15 @@ static struct clg_dropout dropout_of(const struct clg_engine *engine, int l)
                                 .step = (uint32_t)net->step};
 }
 
-static clg_status drop(struct clg_engine *engine, struct clg_buf *to, const struct clg_buf *from,
-                       int B, int columns, int l)
+clg_status clg_engine_drop(struct clg_engine *engine, struct clg_buf *to,
+                           const struct clg_buf *from, int B, int columns, int l)
 {
-    struct clg_dropout d = dropout_of(engine, l);
+    struct clg_dropout d = clg_engine_dropout_of(engine, l);
     return engine->ops->dropout_fwd(engine->device, to, from, B, columns, &d);
 }
 
 /* What layer l takes in: the batch, or the output of the layer in front, after dropout. */
-static const struct clg_buf *input_of(const struct clg_engine *engine, int l, int dropping)
+const struct clg_buf *clg_engine_input_of(const struct clg_engine *engine, int l, int dropping)
 {
     if (l == 0)
         return dropping && engine->x_dropped.device ? &engine->x_dropped : engine->input;
@@ -35,10 +35,11 @@ clg_status clg_engine_fwd(struct clg_engine *engine, int B, int dropping)
     static const struct clg_activation identity = {CLG_IDENTITY, 0, 1};
     const int last = engine->layers - 1;
     if (dropping && engine->x_dropped.device)
-        CLG_TRY(drop(engine, &engine->x_dropped, engine->input, B, engine->layer[0].in, -1));
+        CLG_TRY(
+            clg_engine_drop(engine, &engine->x_dropped, engine->input, B, engine->layer[0].in, -1));
     for (int l = 0; l < engine->layers; l++) {
         struct clg_engine_layer *layer = &engine->layer[l];
-        const struct clg_buf *input = input_of(engine, l, dropping);
+        const struct clg_buf *input = clg_engine_input_of(engine, l, dropping);
         if (l == last)
             return engine->ops->dense_fwd(engine->device, &layer->z, NULL, input, &layer->W,
                                           &layer->b, B, layer->in, layer->rows, &identity);
@@ -46,7 +47,7 @@ clg_status clg_engine_fwd(struct clg_engine *engine, int B, int dropping)
             engine->device, &layer->y, clg_act_keeps_z(layer->act.kind) ? &layer->z : NULL, input,
             &layer->W, &layer->b, B, layer->in, layer->out, &layer->act));
         if (dropping && layer->dropped.device)
-            CLG_TRY(drop(engine, &layer->dropped, &layer->y, B, layer->out, l));
+            CLG_TRY(clg_engine_drop(engine, &layer->dropped, &layer->y, B, layer->out, l));
     }
     return CLG_OK;
 }
@@ -59,52 +60,78 @@ clg_status clg_engine_output(struct clg_engine *engine, int B)
 }
 
 /* The targets of the batch: an autoencoder's are its inputs. */
-static const struct clg_buf *targets_of(const struct clg_engine *engine)
+const struct clg_buf *clg_engine_targets_of(const struct clg_engine *engine)
 {
     return engine->net->target_input ? &engine->x : &engine->t;
+}
+
+/* What multiplies dz: under a mean of weighted examples loss_fwd divides by their weights. */
+double clg_engine_loss_scale(const struct clg_engine *engine, int B)
+{
+    return !engine->net->sum_reduction && !engine->net->class_weights ? 1.0 / B : 1.0;
 }
 
 clg_status clg_engine_loss(struct clg_engine *engine, int B, const struct clg_buf *teacher_z)
 {
     const struct clg_net *net = engine->net;
     struct clg_engine_layer *last = &engine->layer[engine->layers - 1];
-    int mean = !net->sum_reduction;
-    double scale = mean && !net->class_weights ? 1.0 / B : 1.0;
+    double scale = clg_engine_loss_scale(engine, B);
     struct clg_loss_spec spec = engine->loss;
     spec.teacher_z = teacher_z;
     return engine->ops->loss_fwd(engine->device, &engine->out, &last->dz, &engine->row_loss,
-                                 &last->z, targets_of(engine), B, last->out, &spec, &last->act,
-                                 net->target, scale, mean);
+                                 &last->z, clg_engine_targets_of(engine), B, last->out, &spec,
+                                 &last->act, net->target, scale, !net->sum_reduction);
+}
+
+clg_status clg_engine_penalty(struct clg_engine *engine, int B)
+{
+    double l2 = engine->update.l2;
+    return l2 > 0 ? engine->ops->penalty(engine->device, &engine->stats, &engine->scratch,
+                                         &engine->params, engine->weights, l2 / 2 * B)
+                  : CLG_OK;
 }
 
 clg_status clg_engine_score(struct clg_engine *engine, int B)
 {
-    double l2 = engine->update.l2;
     CLG_TRY(engine->ops->score(engine->device, &engine->stats, &engine->hits, &engine->row_loss,
-                               &engine->out, targets_of(engine), B, clg_net_outputs(engine->net),
-                               engine->net->target));
-    if (l2 > 0)
-        CLG_TRY(engine->ops->penalty(engine->device, &engine->stats, &engine->scratch,
-                                     &engine->params, engine->weights, l2 / 2 * B));
+                               &engine->out, clg_engine_targets_of(engine), B,
+                               clg_net_outputs(engine->net), engine->net->target));
+    return clg_engine_penalty(engine, B);
+}
+
+static clg_status grad(struct clg_engine *engine, int l, int B)
+{
+    struct clg_engine_layer *layer = &engine->layer[l];
+    if (engine->net->layer[l].frozen)
+        return CLG_OK;
+    return engine->ops->grad(engine->device, &layer->dW, &layer->db, &layer->dz,
+                             clg_engine_input_of(engine, l, 1), B, layer->in, layer->rows);
+}
+
+clg_status clg_engine_grads(struct clg_engine *engine, int B)
+{
+    for (int l = engine->layers - 1; l >= engine->first_trained; l--)
+        CLG_TRY(grad(engine, l, B));
     return CLG_OK;
+}
+
+clg_status clg_engine_delta(struct clg_engine *engine, int l, int B)
+{
+    struct clg_engine_layer *layer = &engine->layer[l], *front = layer - 1;
+    struct clg_dropout d = clg_engine_dropout_of(engine, l - 1);
+    return engine->ops->delta_bwd(
+        engine->device, &front->dz, front->act.pieces > 1 ? &engine->dy : NULL, &layer->dz,
+        &layer->W, &front->y, clg_act_keeps_z(front->act.kind) ? &front->z : NULL, B, layer->in,
+        layer->rows, &front->act, front->dropped.device ? &d : NULL);
 }
 
 /* Deltas go no further than the first layer that learns. */
 clg_status clg_engine_bwd(struct clg_engine *engine, int B)
 {
     for (int l = engine->layers - 1; l >= engine->first_trained; l--) {
-        struct clg_engine_layer *layer = &engine->layer[l];
-        if (!engine->net->layer[l].frozen)
-            CLG_TRY(engine->ops->grad(engine->device, &layer->dW, &layer->db, &layer->dz,
-                                      input_of(engine, l, 1), B, layer->in, layer->rows));
-        if (l == engine->first_trained)
-            break;
-        struct clg_engine_layer *front = layer - 1;
-        struct clg_dropout d = dropout_of(engine, l - 1);
-        CLG_TRY(engine->ops->delta_bwd(
-            engine->device, &front->dz, front->act.pieces > 1 ? &engine->dy : NULL, &layer->dz,
-            &layer->W, &front->y, clg_act_keeps_z(front->act.kind) ? &front->z : NULL, B, layer->in,
-            layer->rows, &front->act, front->dropped.device ? &d : NULL));
+        CLG_TRY(grad(engine, l, B));
+        if (l > engine->first_trained)
+            CLG_TRY(clg_engine_delta(engine, l, B));
     }
     return CLG_OK;
 }
@@ -128,11 +155,16 @@ static clg_status clip(struct clg_engine *engine)
                              engine->clip_norm);
 }
 
+void clg_engine_begin_update(struct clg_engine *engine, double lr)
+{
+    engine->update.lr = lr;
+    engine->update.t = engine->net->step + 1;
+}
+
 clg_status clg_engine_step(struct clg_engine *engine, double lr)
 {
     int slots = clg_opt_slots(engine->net->opt);
-    engine->update.lr = lr;
-    engine->update.t = engine->net->step + 1;
+    clg_engine_begin_update(engine, lr);
     if (engine->clip_norm > 0)
         CLG_TRY(clip(engine));
     if (!engine->ranges)

@@ -3,6 +3,8 @@
  * clblast/sgemm. */
 #include "ops/matmul.h"
 
+#include "device/launch.h"
+
 #include <assert.h>
 #include <clblast_c.h>
 
@@ -27,6 +29,7 @@ clg_status clg_matmul_clblast(clg_device *device, struct clg_buf *C, const struc
     const size_t ldb = (size_t)clg_stride(device, transpose_b ? K : N);
     cl_event event = NULL;
     device->at_close = forget_programs;
+    CLG_TRY(clg_mark_before(device));
     assert(M > 0 && N > 0 && K > 0);
     /* a view is a sub-buffer of its own: its elements start at 0 */
     CLBlastStatusCode code =
@@ -43,5 +46,6 @@ clg_status clg_matmul_clblast(clg_device *device, struct clg_buf *C, const struc
         device->on_launch(device->on_launch_user, "clblast", "sgemm", event);
         clReleaseEvent(event);
     }
+    clg_mark_forget(device);
     return CLG_OK;
 }

@@ -2,65 +2,24 @@
  * many groups.  None of this changes a bit of the result.  Left out: measuring which is fastest. */
 #include "ops/matmul.h"
 
-#include "device/launch.h"
+#include "ops/fused.h"
+#include "ops/local.h"
+#include "ops/tuning.h"
 
 #include <assert.h>
 #include <stdio.h>
-
-enum {
-    PANEL_ROW = 32 * (int)sizeof(cl_float), /* bytes of one row of the panel, kernels/matmul.cl */
-    DEPTH_MOST = 2048,                      /* deeper panels leave a core's own cache */
-    DEPTH_LEAST = 16,
-    TILE_ROWS = 8,
-    TILE_COLUMNS = 32,
-    GROUPS_LEAST = 8, /* or twice the cores: enough to share out evenly */
-    LOCAL_SIDE = 64,  /* the LOCAL body: 64 x 64 of C by 16 x 16 work-items, */
-    LOCAL_GROUP = 16,
-    LOCAL_TILES = 2 * 16 * (LOCAL_SIDE + 1) * (int)sizeof(cl_float) /* and its two tiles */
-};
 
 static const char *const kernel_names[] = {
     [CLG_NN] = "matmul_nn", [CLG_NT] = "matmul_nt", [CLG_TN] = "matmul_tn"};
 
 int clg_matmul_body_exists(const clg_device *device, enum clg_matmul_body body)
 {
-    return body == CLG_BODY_REGISTER ||
-           (device->max_group >= LOCAL_GROUP * LOCAL_GROUP && device->max_items[0] >= LOCAL_GROUP &&
-            device->max_items[1] >= LOCAL_GROUP && device->info.local_memory >= LOCAL_TILES);
+    return body == CLG_BODY_REGISTER || clg_tile_exists(device);
 }
 
-/* A device that takes vectors apart puts work-items side by side in their stead: a group of one
- * leaves all but one of its lanes idle. */
 enum clg_matmul_body clg_matmul_body_of(const clg_device *device)
 {
-    return (device->local_is_dedicated || device->native_width == 1) &&
-                   clg_matmul_body_exists(device, CLG_BODY_LOCAL)
-               ? CLG_BODY_LOCAL
-               : CLG_BODY_REGISTER;
-}
-
-/* Rows of the panel: a power of two that takes at most half of what the device calls local. */
-static int panel_depth(const clg_device *device)
-{
-    int depth = DEPTH_MOST;
-    while (depth > DEPTH_LEAST && (uint64_t)depth * PANEL_ROW * 2 > device->info.local_memory)
-        depth /= 2;
-    return depth;
-}
-
-/* Into how many shares the rows are cut, so that there are enough groups and an even number of
- * them, each with whole tiles. */
-static size_t row_shares(const clg_device *device, size_t columns, size_t tiles)
-{
-    size_t least = 2 * (size_t)device->info.units;
-    if (least < GROUPS_LEAST)
-        least = GROUPS_LEAST;
-    size_t shares = (least + columns - 1) / columns;
-    if (shares > tiles)
-        shares = tiles;
-    if (columns * shares % 2 != 0 && shares < tiles)
-        shares++;
-    return shares;
+    return clg_tile_suits(device) ? CLG_BODY_LOCAL : CLG_BODY_REGISTER;
 }
 
 static void push_arguments(struct clg_args *args, struct clg_buf *C, const struct clg_buf *A,
@@ -85,20 +44,20 @@ clg_status clg_matmul_native_body(clg_device *device, struct clg_buf *C, const s
     struct clg_args args;
     char options[64];
     assert(M > 0 && N > 0 && K > 0);
-    if (body == CLG_BODY_LOCAL) {
-        CLG_TRY(clg_args_begin(&args, device, "matmul", "-DFORM_LOCAL", kernel_names[form]));
-        push_arguments(&args, C, A, B, M, N, K, form);
-        size_t columns = ((size_t)N + LOCAL_SIDE - 1) / LOCAL_SIDE;
-        size_t rows = ((size_t)M + LOCAL_SIDE - 1) / LOCAL_SIDE;
-        return clg_launch2(&args, LOCAL_GROUP * columns, LOCAL_GROUP * rows, LOCAL_GROUP,
-                           LOCAL_GROUP);
-    }
-    snprintf(options, sizeof options, "-DFORM_REGISTER -DDEPTH=%d", panel_depth(device));
+    if (body == CLG_BODY_LOCAL)
+        return clg_matmul_local(device, C, A, B, M, N, K, form, clg_tile_for(device, M, N, K));
+    const int small =
+        form != CLG_NT && 2.0 * M * N * K < (double)clg_knob(device, CLG_KNOB_PANEL_FLOPS);
+    snprintf(options, sizeof options, "-DFORM_REGISTER -DDEPTH=%d",
+             small ? 0 : clg_panel_depth(device));
     CLG_TRY(clg_args_begin(&args, device, "matmul", options, kernel_names[form]));
     push_arguments(&args, C, A, B, M, N, K, form);
-    size_t columns = ((size_t)N + TILE_COLUMNS - 1) / TILE_COLUMNS;
-    size_t tiles = ((size_t)M + TILE_ROWS - 1) / TILE_ROWS;
-    return clg_launch2(&args, columns, row_shares(device, columns, tiles), 1, 1);
+    size_t columns = ((size_t)N + CLG_TILE_COLUMNS - 1) / CLG_TILE_COLUMNS;
+    size_t tiles = ((size_t)M + CLG_TILE_ROWS - 1) / CLG_TILE_ROWS;
+    size_t shares = clg_row_shares(
+        device, columns, tiles,
+        (size_t)clg_knob(device, small ? CLG_KNOB_MANY_GROUPS : CLG_KNOB_GROUPS));
+    return clg_launch2(&args, shares, columns, 1, 1);
 }
 
 clg_status clg_matmul_native(clg_device *device, struct clg_buf *C, const struct clg_buf *A,

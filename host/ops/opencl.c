@@ -1,12 +1,12 @@
 /* The OpenCL back end: one launcher a kernel, and the table of layer operations made of them.  Here
  * are data, products, activations and layers; losses and figures are in opencl_loss.c, optimisers
- * in opencl_update.c.  An operation is several plain launches; fused forms are not in these files.
- */
-#include "ops/opencl.h"
+ * in opencl_update.c.  An operation is several plain launches; the fused ones are in fused*.c. */
+#include "ops/fused.h"
 
 #include "core/rng.h"
 #include "device/program.h"
 #include "ops/routes.h"
+#include "ops/span.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -120,7 +120,7 @@ static clg_status ocl_gather(clg_device *device, struct clg_buf *x, struct clg_b
 static clg_status matmul(clg_device *device, struct clg_buf *C, const struct clg_buf *A,
                          const struct clg_buf *B, int M, int N, int K, enum clg_form form)
 {
-    enum clg_way way = clg_way_of(device);
+    enum clg_way way = clg_way_for(device, form, M, N, K);
     if (way == CLG_WAY_CLBLAST)
         return clg_matmul_clblast(device, C, A, B, M, N, K, form);
     return clg_matmul_native_body(device, C, A, B, M, N, K, form,
@@ -155,16 +155,27 @@ static clg_status ocl_bias_bwd(clg_device *device, struct clg_buf *db, const str
 
 /* ------------------------------------------------------------ activations */
 
-void clg_act_options(char options[CLG_OPTIONS], const struct clg_activation *act)
+static void name_act(char options[CLG_OPTIONS], const char *prefix,
+                     const struct clg_activation *act)
 {
     const cl_float a = (cl_float)act->a;
     cl_uint bits;
     memcpy(&bits, &a, sizeof bits);
     if (act->kind == CLG_LEAKY_RELU || act->kind == CLG_ELU)
-        snprintf(options, CLG_OPTIONS, "-DACT_KIND=%d -DACT_A_BITS=0x%08xu", (int)act->kind,
-                 (unsigned)bits);
+        snprintf(options, CLG_OPTIONS, "-D%s_KIND=%d -D%s_A_BITS=0x%08xu", prefix, (int)act->kind,
+                 prefix, (unsigned)bits);
     else
-        snprintf(options, CLG_OPTIONS, "-DACT_KIND=%d", (int)act->kind);
+        snprintf(options, CLG_OPTIONS, "-D%s_KIND=%d", prefix, (int)act->kind);
+}
+
+void clg_act_options(char options[CLG_OPTIONS], const struct clg_activation *act)
+{
+    name_act(options, "ACT", act);
+}
+
+void clg_front_options(char options[CLG_OPTIONS], const struct clg_activation *act)
+{
+    name_act(options, "FRONT", act);
 }
 
 static clg_status begin_act(struct clg_args *args, clg_device *device,
@@ -324,4 +335,11 @@ const struct clg_ops clg_ops_opencl = {
     .clip = clg_ocl_clip,
     .mark_alive = clg_ocl_mark_alive,
     .update = clg_ocl_update,
+    .fused_create = clg_fused_create,
+    .fused_destroy = clg_fused_destroy,
+    .fused_fwd = clg_fused_fwd,
+    .fused_head = clg_fused_head,
+    .fused_delta = clg_fused_delta,
+    .fused_learn = clg_fused_learn,
+    .span = clg_ocl_span,
 };

@@ -19,6 +19,20 @@ enum { CLG_OPTIONS = 128 };
 /* "-DACT_KIND=K", with the bits of the activation's number where it has one. */
 void clg_act_options(char options[CLG_OPTIONS], const struct clg_activation *act);
 
+/* The same for the layer in front of a head: "-DFRONT_KIND=K" and its number. */
+void clg_front_options(char options[CLG_OPTIONS], const struct clg_activation *act);
+
+/* The scalars of one step that kernels/optimiser.clh takes, made in double. */
+struct clg_rates {
+    double rate, root, decay, keep0, keep1, eps;
+};
+struct clg_rates clg_rates_of(const struct clg_update *u);
+
+/* How many slabs of moments a step touches: rmsprop without momentum leaves its second alone. */
+int clg_update_slots(const struct clg_update *u);
+
+clg_status clg_ocl_weight_sum(clg_device *device, struct clg_buf *norm,
+                              const struct clg_buf *class_weights, const struct clg_buf *t, int B);
 clg_status clg_ocl_loss_fwd(clg_device *device, struct clg_buf *y, struct clg_buf *dz,
                             struct clg_buf *row_loss, const struct clg_buf *z,
                             const struct clg_buf *t, int B, int O, const struct clg_loss_spec *loss,

@@ -29,9 +29,8 @@ static clg_status begin_reduce(struct clg_args *args, size_t *group, clg_device 
 
 /* ------------------------------------------------------------------- loss */
 
-static clg_status ocl_weight_sum(clg_device *device, struct clg_buf *norm,
-                                 const struct clg_buf *class_weights, const struct clg_buf *t,
-                                 int B)
+clg_status clg_ocl_weight_sum(clg_device *device, struct clg_buf *norm,
+                              const struct clg_buf *class_weights, const struct clg_buf *t, int B)
 {
     struct clg_args args;
     size_t group;
@@ -66,7 +65,7 @@ clg_status clg_ocl_loss_fwd(clg_device *device, struct clg_buf *y, struct clg_bu
     assert(!loss->class_weights || (loss->norm && target == CLG_TARGET_CLASS));
     assert(!loss->teacher_z || loss->kind == CLG_CE);
     if (loss->class_weights)
-        CLG_TRY(ocl_weight_sum(device, loss->norm, loss->class_weights, t, B));
+        CLG_TRY(clg_ocl_weight_sum(device, loss->norm, loss->class_weights, t, B));
     CLG_TRY(begin_loss(&args, device, loss, act, target));
     clg_arg_buf(&args, y);
     clg_arg_buf(&args, dz);

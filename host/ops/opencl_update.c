@@ -45,6 +45,23 @@ static double normal_eps(const struct clg_update *u)
     return fmax(u->eps, FLT_MIN);
 }
 
+int clg_update_slots(const struct clg_update *u)
+{
+    return u->opt == CLG_RMSPROP && u->momentum <= 0 ? 1 : clg_opt_slots(u->opt);
+}
+
+struct clg_rates clg_rates_of(const struct clg_update *u)
+{
+    const int adam = u->opt == CLG_ADAM || u->opt == CLG_ADAMW;
+    const double t = (double)u->t;
+    return (struct clg_rates){.rate = adam ? u->lr / (1 - pow(u->beta1, t)) : u->lr,
+                              .root = adam ? 1 / sqrt(1 - pow(u->beta2, t)) : 1,
+                              .decay = u->lr * u->weight_decay,
+                              .keep0 = adam ? u->beta1 : u->momentum,
+                              .keep1 = adam ? u->beta2 : u->rho,
+                              .eps = normal_eps(u)};
+}
+
 static clg_status ocl_update_sgd(const struct step *step)
 {
     struct clg_args args;
@@ -106,18 +123,18 @@ static clg_status ocl_update_adagrad(const struct step *step)
 static clg_status ocl_update_adam(const struct step *step)
 {
     const struct clg_update *u = step->u;
+    const struct clg_rates rates = clg_rates_of(u);
     const int decays = u->opt == CLG_ADAMW;
     struct clg_args args;
-    CLG_TRY(begin(&args, step, decays ? "update_adamw" : "update_adam", 2,
-                  u->lr / (1 - pow(u->beta1, (double)u->t))));
+    CLG_TRY(begin(&args, step, decays ? "update_adamw" : "update_adam", 2, rates.rate));
     clg_arg_float(&args, u->beta1);
     clg_arg_float(&args, 1 - u->beta1);
     clg_arg_float(&args, u->beta2);
     clg_arg_float(&args, 1 - u->beta2);
-    clg_arg_float(&args, 1 / sqrt(1 - pow(u->beta2, (double)u->t)));
-    clg_arg_float(&args, normal_eps(u));
+    clg_arg_float(&args, rates.root);
+    clg_arg_float(&args, rates.eps);
     if (decays)
-        clg_arg_float(&args, u->lr * u->weight_decay);
+        clg_arg_float(&args, rates.decay);
     return launch(&args, step);
 }
 

@@ -119,6 +119,68 @@ struct clg_update {
  * penalties' stats[2] + stats[3]. */
 enum { CLG_STATS = 4 };
 
+/* A network's training step in few launches, each prepared once (kernels/dense.cl, head.cl,
+ * learn.cl).  One layer as they see it: what it takes in, what of it is written, and where its
+ * parts lie in the slabs. */
+struct clg_fused_layer {
+    int in, out, rows;
+    struct clg_activation act;
+    int trained;                 /* 0: frozen */
+    const struct clg_buf *W, *b; /* views of params */
+    const struct clg_buf *input; /* x, or a view of batch */
+    struct clg_buf *y, *z, *dz;  /* y NULL: the output layer; z NULL: not kept */
+    size_t W_at, b_at;           /* first elements in params */
+    size_t input_at, dz_at;      /* first elements in batch; input_at SIZE_MAX: x */
+};
+
+struct clg_fused_net {
+    int layers, first_trained;
+    const struct clg_fused_layer *layer; /* (layers) */
+    struct clg_buf *params, *slot0, *slot1;
+    const struct clg_buf *batch;         /* slab of all inputs and deltas, x excepted */
+    size_t turned_at;                    /* in batch: the inputs once more, turned */
+    int turned_row;                      /* stride of those, 0: there are none */
+    struct clg_buf *out, *row_loss, *row_hits, *stats, *hits;
+    const struct clg_buf *jobs;          /* CLG_I32, from clg_fused_jobs */
+    int job_count; /* of learn; behind them are those that turn its inputs */
+    const struct clg_loss_spec *loss;
+    enum clg_target target;
+    int target_input, mean;
+};
+
+/* The rows that a fused step gathers ahead: B of data from perm[start] on; B 0: none. */
+struct clg_fused_next {
+    struct clg_buf *x, *t; /* t NULL: no targets of their own */
+    const struct clg_rows *data;
+    const struct clg_buf *perm;
+    size_t start;
+    int B;
+};
+
+/* The table of jobs of net's learn: *count jobs of CLG_JOB_INTS numbers each, and behind them the
+ * clg_fused_turn_jobs that turn its inputs; net's buffers unused.
+ * The caller frees *jobs. */
+enum { CLG_JOB_INTS = 16 };
+clg_status clg_fused_jobs(int32_t **jobs, int *count, clg_device *device,
+                          const struct clg_fused_net *net);
+
+int clg_fused_turn_jobs(const struct clg_fused_net *net);
+
+/* Elements of the slab that the turned inputs of batches of B take, 0 where turning does not pay;
+ * *row their stride. */
+size_t clg_fused_turned(int *row, clg_device *device, const struct clg_fused_net *net, int B);
+
+/* NULL where the device can run fused steps, else why it cannot. */
+const char *clg_fused_refuses(clg_device *device);
+
+struct clg_fused; /* the prepared launches of one net */
+
+/* The net that fused was made for, as it was given, and whether its last head left row_hits. */
+const struct clg_fused_net *clg_fused_net_of(const struct clg_fused *fused);
+int clg_fused_has_hits(const struct clg_fused *fused);
+
+struct clg_span_launch; /* ops/span.h */
+
 struct clg_ops {
     const char *name;
 
@@ -200,6 +262,29 @@ struct clg_ops {
     clg_status (*update)(clg_device *device, struct clg_buf *params, struct clg_buf *slot0,
                          struct clg_buf *slot1, const struct clg_buf *grads, size_t n,
                          size_t n_weights, const struct clg_update *u);
+
+    /* The fused plan; all NULL in a table that has none.  net and its buffers must outlive *out.
+     * Each of the steps does what the entries above do, to the bit, in one launch where it can:
+     *   fused_fwd    dense_fwd of layer l
+     *   fused_head   dense_fwd of the output layer, loss_fwd with targets t; where *delta is 1 also
+     *                delta_bwd of the layer in front without dropout, else, or where it cannot, it
+     *                sets *delta to 0; counts each row's hit, which fused_learn adds up
+     *   fused_delta  delta_bwd from layer l to the one in front, without dropout
+     *   fused_learn  score, grad of all trained layers, update, and gather of next; the gradients
+     *                are not kept.  x is the batch. */
+    clg_status (*fused_create)(struct clg_fused **out, clg_device *device,
+                               const struct clg_fused_net *net);
+    void (*fused_destroy)(struct clg_fused *fused);
+    clg_status (*fused_fwd)(struct clg_fused *fused, int l, const struct clg_buf *input, int B);
+    clg_status (*fused_head)(struct clg_fused *fused, const struct clg_buf *input,
+                             const struct clg_buf *t, int B, double scale, int *delta);
+    clg_status (*fused_delta)(struct clg_fused *fused, int l, int B);
+    clg_status (*fused_learn)(struct clg_fused *fused, const struct clg_buf *x,
+                              const struct clg_buf *t, int B, const struct clg_update *u,
+                              const struct clg_fused_next *next);
+
+    /* The resident plan: many whole steps in one launch; NULL in a table that has none. */
+    clg_status (*span)(clg_device *device, const struct clg_span_launch *launch);
 };
 
 /* Partial sums that penalty's scratch must hold (reals). */

@@ -7,6 +7,7 @@
 #include "core/text.h"
 #include "device/cache.h"
 #include "device/program.h"
+#include "ops/tuning.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -24,8 +25,7 @@ static int has_failed(const clg_device *device, enum clg_way way)
 
 /* ----------------------------------------------------------------- record */
 
-/* The cache's key: device, driver and every kernel's source.  NULL where there is no memory. */
-static char *record_key(clg_device *device)
+char *clg_record_key(clg_device *device, const char *record)
 {
     char *key = NULL, sources[1024];
     size_t used = 0;
@@ -34,7 +34,7 @@ static char *record_key(clg_device *device)
                                  (unsigned long long)clg_text_hash(s->text));
         assert(used < sizeof sources);
     }
-    return clg_cache_key(&key, device, "routes", sources, "") == CLG_OK ? key : NULL;
+    return clg_cache_key(&key, device, record, sources, "") == CLG_OK ? key : NULL;
 }
 
 void clg_routes_add(struct clg_routes *found, const char *operation)
@@ -81,7 +81,7 @@ static void read_record(struct clg_routes *routes, const char *text)
 static void load(struct clg_routes *routes, clg_device *device)
 {
     size_t size;
-    char *key = device->use_cache ? record_key(device) : NULL, *text = NULL;
+    char *key = device->use_cache ? clg_record_key(device, "routes") : NULL, *text = NULL;
     unsigned char *bytes = key ? clg_cache_load(&size, key) : NULL;
     memset(routes, 0, sizeof *routes);
     if (bytes && clg_alloc(&text, size + 1, 1, "remembered routes") == CLG_OK) {
@@ -107,7 +107,7 @@ static void store(const struct clg_routes *routes, clg_device *device)
             (size_t)snprintf(text + used, sizeof text - used, "operation %.*s\n", (int)word, at);
         at += word + (at[word] ? 2 : 0);
     }
-    char *key = record_key(device);
+    char *key = clg_record_key(device, "routes");
     if (key)
         clg_cache_store(key, (const unsigned char *)text, used);
     free(key);
@@ -163,24 +163,37 @@ int clg_way_exists(const clg_device *device, enum clg_way way)
     return way == CLG_WAY_REGISTER || clg_matmul_body_exists(device, CLG_BODY_LOCAL);
 }
 
+/* Whether the way that a knob names can be taken, and is not known to be wrong. */
+static int may_take(const clg_device *device, int64_t way)
+{
+    return way != CLG_KNOB_AUTO && clg_way_exists(device, (enum clg_way)way) &&
+           !has_failed(device, (enum clg_way)way) &&
+           (way == CLG_WAY_CLBLAST ? device->route == CLG_ROUTE_AUTO
+                                   : device->route != CLG_ROUTE_CLBLAST);
+}
+
 /* What the products take where nothing is known to be wrong. */
 static enum clg_way first_choice(const clg_device *device)
 {
+    const int64_t tuned = clg_knob(device, CLG_KNOB_WAY);
     if (device->route == CLG_ROUTE_CLBLAST)
         return CLG_WAY_CLBLAST;
+    if (may_take(device, tuned))
+        return (enum clg_way)tuned;
     return clg_matmul_body_of(device) == CLG_BODY_LOCAL ? CLG_WAY_LOCAL : CLG_WAY_REGISTER;
 }
 
 enum clg_way clg_way_of(clg_device *device)
 {
     struct clg_routes routes;
-    enum clg_way first = first_choice(device);
+    clg_tuning_know(device);
     if (device->forced_way)
         return (enum clg_way)(device->forced_way - 1);
     if (!device->knows_routes) {
         load(&routes, device);
         know(device, &routes);
     }
+    const enum clg_way first = first_choice(device);
     if (!has_failed(device, first) || device->route == CLG_ROUTE_CLBLAST)
         return first;
     for (int way = 0; way < CLG_WAYS; way++)
@@ -188,6 +201,13 @@ enum clg_way clg_way_of(clg_device *device)
             (way != CLG_WAY_CLBLAST || device->route == CLG_ROUTE_AUTO))
             return (enum clg_way)way;
     return first;
+}
+
+enum clg_way clg_way_for(clg_device *device, enum clg_form form, int M, int N, int K)
+{
+    const enum clg_way whole = clg_way_of(device);
+    const int64_t tuned = clg_knob(device, clg_way_knob(form, M, N, K));
+    return device->forced_way || !may_take(device, tuned) ? whole : (enum clg_way)tuned;
 }
 
 void clg_way_force(clg_device *device, enum clg_way way)
@@ -207,15 +227,16 @@ void clg_routes_text(char *out, size_t size, clg_device *device)
                  "warning: %s failed verification of the matrix products by every route it may "
                  "take; try --matmul auto or another --device",
                  device->info.name);
+    else if (way != first)
+        snprintf(
+            out, size,
+            "warning: %s failed verification of the matrix products by the route %s; they take %s%s%s "
+            "(clgrad verify --full forgets this where it passes)",
+            device->info.name, clg_way_names[first], clg_way_names[way],
+            *routes.operations ? "; and failed verification of " : "", routes.operations);
     else if (*routes.operations)
         snprintf(out, size,
                  "warning: %s failed verification of %s; try another --device (clgrad verify "
                  "--full forgets this where it passes)",
                  device->info.name, routes.operations);
-    else if (way != first)
-        snprintf(
-            out, size,
-            "warning: %s failed verification of the matrix products by the route %s; they take %s "
-            "(clgrad verify --full forgets this where it passes)",
-            device->info.name, clg_way_names[first], clg_way_names[way]);
 }

@@ -1,416 +1,304 @@
-/* The training loop, the only one there is: epochs of enqueued steps, figures and saves by the
- * clock, and nothing read from the device inside an epoch unless the caller wants progress or a
- * save is due. */
-#include "train/figures.h"
-#include "train/schedule.h"
-#include "train/teacher.h"
-#include "train/train.h"
+/* The training loop, the only one there is: steps one after another, each enqueued by itself or many
+ * in a span of one launch, and nothing read from the device inside an epoch unless the caller wants
+ * progress or a save is due.  What comes before the first step is in loop_begin.c, what is due at
+ * the end of an epoch and by the clock in loop_epoch.c. */
+#include "train/loop.h"
 
-#include "core/memory.h"
 #include "core/text.h"
 #include "device/program.h"
 
-#include <limits.h>
 #include <math.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#define PROGRESS_PERIOD 0.1 /* seconds between calls of the progress hook */
+#define SPAN_SECONDS 0.06 /* of work in one launch of a span */
 
-struct loop {
-    struct clg_net *net;
-    clg_device *device;
-    struct clg_engine *engine;
-    struct clg_resident data, val;
-    int has_val;
-    struct clg_teacher teacher;
-    struct clg_schedule schedule;
-    struct clg_figures figures; /* planned where there is a run */
-    struct clg_run *run;
-    struct clg_train_hooks hooks;
-    const struct clg_step_hooks *around; /* of each step; NULL: nothing */
-    struct clg_throttle throttle;
-
-    int batch, shuffle, epochs;
-    size_t rows;
-    uint64_t epoch_steps, steps; /* in an epoch; to do in all */
-    uint64_t log_every;          /* steps; 0: epochs only */
-    double save_seconds;         /* one of the two is 0 */
-    uint64_t save_steps;
-    int patience; /* epochs; 0: none */
-
-    double started, last_save, last_progress, epoch_started;
-    struct clg_progress progress;
-    size_t epoch_rows; /* examples done in this epoch */
-    double best_loss;
-    int stored; /* every program's binary is in the cache */
-    int best_epoch, best_saved, stopped_early;
-    uint64_t best_step;
-};
-
-static uint64_t ceiling(uint64_t a, uint64_t b)
+/* Rows start.. that batch `index` of an epoch holds. */
+static int batch_rows(const struct clg_loop *loop, uint64_t index, size_t *start)
 {
-    return (a + b - 1) / b;
+    *start = (size_t)index * (size_t)loop->batch;
+    size_t left = loop->rows - *start;
+    return left < (size_t)loop->batch ? (int)left : loop->batch;
 }
 
-/* Batch, epochs, steps and periods from the configuration. */
-static clg_status read_settings(struct loop *loop)
-{
-    const clg_config *config = loop->net->config;
-    const clg_config *run = loop->run ? loop->run->config : config;
-    const char *save = clg_config_get(run, "save-every");
-    int64_t batch = clg_config_is(config, "batch", "full") ? (int64_t)loop->rows
-                                                           : clg_config_integer(config, "batch");
-    if (batch > (int64_t)loop->rows)
-        batch = (int64_t)loop->rows;
-    loop->batch = (int)batch;
-    loop->shuffle = !clg_config_switch(config, "no-shuffle");
-    loop->epoch_steps = ceiling(loop->rows, (uint64_t)batch);
-    loop->epochs = (int)clg_config_integer(config, "epochs");
-    loop->steps = (uint64_t)loop->epochs * loop->epoch_steps;
-    if (clg_config_is_set(config, "steps")) {
-        loop->steps = (uint64_t)clg_config_integer(config, "steps");
-        uint64_t epochs = ceiling(loop->steps, loop->epoch_steps);
-        if (epochs > INT_MAX)
-            return clg_fail(CLG_EUSAGE, "--steps %llu: makes more than %d epochs",
-                            (unsigned long long)loop->steps, INT_MAX);
-        loop->epochs = (int)epochs;
-    }
-    if (clg_config_is_set(config, "patience"))
-        loop->patience = (int)clg_config_integer(config, "patience");
-    if (clg_config_is_set(run, "log-every"))
-        loop->log_every = (uint64_t)clg_config_integer(run, "log-every");
-    double period = 0;
-    const char *unit = clg_read_number_at(&period, save);
-    if (unit && *unit == 's')
-        loop->save_seconds = period;
-    else
-        loop->save_steps = (uint64_t)period;
-    return clg_schedule_begin(&loop->schedule, config, loop->epochs);
-}
-
-static void loop_end(struct loop *loop)
-{
-    clg_throttle_end(&loop->throttle);
-    clg_teacher_clear(&loop->teacher);
-    clg_engine_destroy(loop->engine);
-    clg_figures_release(&loop->figures);
-    clg_resident_release(&loop->data);
-    clg_resident_release(&loop->val);
-}
-
-/* All device memory in one plan: network, training data, validation data. */
-static clg_status make_resident(struct loop *loop, const clg_dataset *data, const clg_dataset *val)
-{
-    struct clg_plan plan;
-    int room = loop->batch;
-    clg_plan_begin(&plan, loop->device);
-    CLG_TRY(clg_resident_plan(&loop->data, &plan, data, loop->net, loop->shuffle, "training data"));
-    if (val) {
-        CLG_TRY(clg_resident_plan(&loop->val, &plan, val, loop->net, 0, "validation data"));
-        if (clg_evaluation_batch(val->rows) > room)
-            room = clg_evaluation_batch(val->rows);
-    }
-    CLG_TRY(clg_engine_plan(&loop->engine, &plan, loop->net, room, 1));
-    CLG_TRY(clg_teacher_plan(&loop->teacher, &plan, room));
-    if (loop->run)
-        CLG_TRY(clg_figures_plan(&loop->figures, &plan, loop->net));
-    CLG_TRY(clg_plan_commit(&plan));
-    CLG_TRY(clg_engine_attach(loop->engine));
-    CLG_TRY(clg_teacher_attach(&loop->teacher, &loop->engine->x));
-    CLG_TRY(clg_engine_push(loop->engine));
-    CLG_TRY(clg_resident_upload(&loop->data, data, loop->net));
-    return val ? clg_resident_upload(&loop->val, val, loop->net) : CLG_OK;
-}
-
-/* Tells the caller of a decision. */
-static void say(const struct loop *loop, const char *format, ...) CLG_PRINTF(2, 3);
-
-static void say(const struct loop *loop, const char *format, ...)
-{
-    char line[256];
-    va_list arguments;
-    if (!loop->hooks.log)
-        return;
-    va_start(arguments, format);
-    vsnprintf(line, sizeof line, format, arguments);
-    va_end(arguments);
-    loop->hooks.log(loop->hooks.user, line);
-}
-
-static clg_status diverged(const struct loop *loop, const char *what)
-{
-    return clg_fail(
-        CLG_EDIVERGED, "training diverged: %s at epoch %d, step %llu: try a --lr below %s%s", what,
-        loop->progress.epoch, (unsigned long long)loop->net->step,
-        clg_config_get(loop->net->config, "lr"), loop->run ? "; earlier saves are kept" : "");
-}
-
-/* Reads the epoch's figures so far into progress; a loss that is not finite ends the training. */
-static clg_status read_figures(struct loop *loop)
-{
-    struct clg_scores scores;
-    CLG_TRY(clg_engine_read_scores(loop->engine, &scores, loop->epoch_rows));
-    double now = clg_clock(), span = now - loop->epoch_started;
-    loop->progress.loss = scores.loss;
-    loop->progress.cost = scores.cost;
-    loop->progress.accuracy = scores.accuracy;
-    loop->progress.seconds = now - loop->started;
-    loop->progress.samples_per_s = span > 0 ? (double)loop->epoch_rows / span : (double)NAN;
-    if (loop->epoch_rows && !isfinite(scores.cost))
-        return diverged(loop, "the loss is not a finite number");
-    return CLG_OK;
-}
-
-/* Brings parameters and moments to the host; none may be NaN or Inf. */
-static clg_status pull(struct loop *loop)
-{
-    CLG_TRY(clg_engine_pull(loop->engine));
-    for (size_t i = 0; i < loop->net->count; i++)
-        if (!isfinite(loop->net->params[i]))
-            return diverged(loop, "a weight is not a finite number");
-    return CLG_OK;
-}
-
-/* Writes best.safetensors from the copy that the device keeps; before there is one, an earlier
- * run's must not stand beside our last. */
-static clg_status save_best(struct loop *loop)
-{
-    struct clg_net *best = NULL;
-    if (!loop->engine->best_kept)
-        return clg_run_remove(loop->run, "best.safetensors");
-    if (loop->best_saved)
-        return CLG_OK;
-    CLG_TRY(clg_net_copy(&best, loop->net));
-    clg_status status = clg_engine_read_slab(loop->engine, best->params, &loop->engine->best);
-    best->epoch = loop->best_epoch;
-    best->step = loop->best_step;
-    for (int s = 0; s < 2; s++) { /* its moments are gone; a resumed run starts from last */
-        free(best->slot[s]);
-        best->slot[s] = NULL;
-    }
-    if (status == CLG_OK)
-        status =
-            clg_run_save(loop->run, best, "best.safetensors", loop->device->kind == CLG_REFERENCE);
-    clg_net_destroy(best);
-    loop->best_saved = status == CLG_OK;
-    return status;
-}
-
-static clg_status save(struct loop *loop)
-{
-    CLG_TRY(pull(loop));
-    if (!loop->run)
-        return CLG_OK;
-    CLG_TRY(clg_run_save(loop->run, loop->net, "last.safetensors",
-                         loop->device->kind == CLG_REFERENCE));
-    CLG_TRY(save_best(loop));
-    loop->last_save = clg_clock();
-    return CLG_OK;
-}
-
-static int save_due(const struct loop *loop, double now)
-{
-    if (!loop->run)
-        return 0;
-    return loop->save_steps ? loop->net->step % loop->save_steps == 0
-                            : now - loop->last_save >= loop->save_seconds;
-}
-
-static void report(struct loop *loop, int epoch_end)
-{
-    loop->progress.epoch_end = epoch_end;
-    loop->progress.step = loop->net->step;
-    loop->last_progress = clg_clock();
-    if (loop->hooks.progress)
-        loop->hooks.progress(loop->hooks.user, &loop->progress);
-}
-
-/* Whether the epoch ends with the step that was taken last. */
-static int epoch_ends(const struct loop *loop)
-{
-    return loop->progress.epoch_step == loop->epoch_steps || loop->net->step == loop->steps;
-}
-
-/* What is due between two steps: lines every N steps, but for the last of an epoch, which has its
- * own; progress and saves by the clock. */
-static clg_status between_steps(struct loop *loop)
-{
-    double now = clg_clock();
-    int line =
-        loop->run && loop->log_every && loop->net->step % loop->log_every == 0 && !epoch_ends(loop);
-    int show = loop->hooks.wants_progress && now - loop->last_progress >= PROGRESS_PERIOD;
-    int due = save_due(loop, now);
-    if (!line && !show && !due)
-        return CLG_OK;
-    CLG_TRY(read_figures(loop));
-    loop->progress.step = loop->net->step;
-    if (line)
-        CLG_TRY(clg_run_log(loop->run, &loop->progress));
-    if (show)
-        report(loop, 0);
-    return due ? save(loop) : CLG_OK;
-}
-
-static clg_status enqueue(struct loop *loop, struct clg_step *step)
+/* A step whose loss needs the logits of a teacher between the batch and the forward pass. */
+static clg_status taught_step(struct clg_loop *loop, const struct clg_batch *batch)
 {
     struct clg_engine *engine = loop->engine;
     const struct clg_buf *teacher_z;
-    const int B = step->B;
     CLG_TRY(engine->ops->gather(loop->device, &engine->x,
-                                loop->net->target_input ? NULL : &engine->t, &loop->data.rows,
-                                loop->shuffle ? &loop->data.perm : NULL, step->start, B));
-    CLG_TRY(clg_teacher_fwd(&loop->teacher, &teacher_z, B));
-    CLG_TRY(clg_engine_fwd(engine, B, 1));
-    CLG_TRY(clg_engine_loss(engine, B, teacher_z));
-    CLG_TRY(clg_engine_score(engine, B));
-    CLG_TRY(clg_engine_bwd(engine, B));
-    step->lr = clg_schedule_rate(&loop->schedule, loop->progress.epoch, loop->net->step);
-    return clg_engine_step(engine, step->lr);
+                                loop->net->target_input ? NULL : &engine->t, batch->data,
+                                batch->perm, batch->start, batch->B));
+    CLG_TRY(clg_teacher_fwd(&loop->teacher, &teacher_z, batch->B));
+    CLG_TRY(clg_engine_fwd(engine, batch->B, 1));
+    CLG_TRY(clg_engine_loss(engine, batch->B, teacher_z));
+    CLG_TRY(clg_engine_score(engine, batch->B));
+    CLG_TRY(clg_engine_bwd(engine, batch->B));
+    return clg_engine_step(engine, loop->progress.lr);
 }
 
-/* Enqueues step `index` of the epoch. */
-static clg_status one_step(struct loop *loop, uint64_t index)
+/* Gives the cache one program's binary at a time; every kernel has run in the first two steps. */
+static void store_program(struct clg_loop *loop)
 {
-    size_t start = (size_t)index * (size_t)loop->batch, left = loop->rows - start;
+    if (loop->net->step >= 2 && !loop->stored)
+        loop->stored = !clg_program_store_next(loop->device);
+}
+
+/* What the hooks around the next step, of B rows from start, are told; before it its lr is not
+ * known. */
+static struct clg_step step_of(struct clg_loop *loop, uint64_t index, double lr)
+{
     struct clg_step step = {.engine = loop->engine,
                             .teacher = loop->teacher.engine,
                             .epoch = loop->progress.epoch,
                             .shuffle = loop->shuffle,
-                            .number = loop->net->step + 1,
-                            .start = start,
-                            .B = left < (size_t)loop->batch ? (int)left : loop->batch};
-    if (loop->around)
-        CLG_TRY(loop->around->begin(loop->around->user, &step));
-    CLG_TRY(enqueue(loop, &step));
-    if (loop->around)
-        CLG_TRY(loop->around->end(loop->around->user, &step));
-    loop->progress.lr = step.lr;
-    loop->epoch_rows += (size_t)step.B;
+                            .number = loop->progress.step + 1,
+                            .lr = lr,
+                            .data = &loop->data.rows,
+                            .perm = loop->shuffle ? &loop->data.perm : NULL};
+    step.B = batch_rows(loop, index, &step.start);
+    return step;
+}
+
+/* Enqueues the epoch's next step. */
+static clg_status take_step(struct clg_loop *loop)
+{
+    const uint64_t index = loop->progress.epoch_step;
+    const struct clg_step_hooks *around = loop->around;
+    struct clg_batch batch = {.data = &loop->data.rows,
+                              .perm = loop->shuffle ? &loop->data.perm : NULL};
+    batch.B = batch_rows(loop, index, &batch.start);
+    const int ends = index + 1 == loop->epoch_steps || loop->net->step + 1 == loop->steps;
+    if (!ends)
+        batch.next_B = batch_rows(loop, index + 1, &batch.next_start);
+    batch.keep_gradient = ends && clg_loop_figures_due(loop, loop->progress.epoch);
+    loop->progress.lr = clg_schedule_rate(&loop->schedule, loop->progress.epoch, loop->net->step);
+    const struct clg_step step = step_of(loop, index, loop->progress.lr);
+    if (around)
+        CLG_TRY(around->begin(around->user, &step));
+    CLG_TRY(loop->teacher.net ? taught_step(loop, &batch)
+                              : clg_engine_train_step(loop->engine, &batch, loop->progress.lr));
+    if (around)
+        CLG_TRY(around->end(around->user, &step));
+    loop->epoch_rows += (size_t)batch.B;
     loop->progress.epoch_step = index + 1;
-    if (loop->net->step >= 2 && !loop->stored) /* every kernel has run: binaries are complete */
-        loop->stored = !clg_program_store_next(loop->device);
+    loop->progress.step = loop->net->step;
+    store_program(loop);
     return clg_throttle_step(&loop->throttle, NULL);
 }
 
-static clg_status validate(struct loop *loop)
+/* ------------------------------------------------------------------- spans */
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Steps up to the next one that a multiple of `every` completes. */
+static uint64_t up_to_multiple(const struct clg_loop *loop, uint64_t every)
+{
+    return every - loop->net->step % every;
+}
+
+/* Epochs, with the one under way, that may pass before the host has to look. */
+static uint64_t epochs_alone(const struct clg_loop *loop, int every_epoch)
+{
+    const int epoch = loop->progress.epoch, every = loop->figures_every;
+    uint64_t most = every_epoch ? CLG_SPAN_EPOCHS : UINT64_MAX;
+    if (loop->has_val || loop->schedule.kind == CLG_SCHEDULE_PLATEAU)
+        return 1;
+    if (loop->run)
+        most = least(most, (uint64_t)((epoch + every - 1) / every * every - epoch + 1));
+    if (loop->patience)
+        most = least(most, (uint64_t)(loop->best_epoch + loop->patience - epoch + 1));
+    return most;
+}
+
+/* Steps of the next span: about as many as SPAN_SECONDS hold, and none beyond the next place where
+ * the host has something to do. */
+static uint64_t span_steps(const struct clg_loop *loop, int every_epoch, int lr_varies)
+{
+    const double fit = SPAN_SECONDS / loop->step_seconds;
+    uint64_t steps = fit < 1 ? 1 : fit > 1e9 ? 1000000000 : (uint64_t)fit;
+    const uint64_t left = loop->epoch_steps - loop->progress.epoch_step;
+    const uint64_t epochs = epochs_alone(loop, every_epoch);
+    steps = least(steps, loop->steps - loop->net->step);
+    if (epochs - 1 < (UINT64_MAX - left) / loop->epoch_steps)
+        steps = least(steps, left + (epochs - 1) * loop->epoch_steps);
+    if (loop->run && loop->save_steps)
+        steps = least(steps, up_to_multiple(loop, loop->save_steps));
+    if (loop->run && loop->log_every)
+        steps = least(steps, up_to_multiple(loop, loop->log_every));
+    if (loop->around) { /* a step that the hooks look at is a span of its own */
+        const uint64_t next = up_to_multiple(loop, loop->around->every);
+        steps = least(steps, next > 1 ? next - 1 : 1);
+    }
+    return lr_varies ? least(steps, CLG_LOOP_RATES) : steps;
+}
+
+/* The learning rates of a span's steps, or the one of them all. */
+static void span_rates(struct clg_loop *loop, uint64_t steps)
+{
+    uint64_t in_epoch = loop->progress.epoch_step;
+    int epoch = loop->progress.epoch;
+    for (uint64_t s = 0; s < steps; s++, in_epoch++) {
+        if (in_epoch == loop->epoch_steps) {
+            in_epoch = 0;
+            epoch++;
+        }
+        loop->rates[s] = clg_schedule_rate(&loop->schedule, epoch, loop->net->step + s);
+    }
+    loop->progress.lr = loop->rates[steps - 1];
+}
+
+/* What a span that began at step `first` went through: the ends of epochs, and where it stopped. */
+static clg_status after_span(struct clg_loop *loop, const struct clg_span *span, uint64_t first,
+                             int count)
+{
+    const uint64_t before = first - span->epoch_step; /* the first epoch's first step */
+    if (span->best_epoch != loop->best_epoch) {
+        loop->best_epoch = span->best_epoch;
+        loop->best_loss = span->best_loss;
+        loop->best_step =
+            least(before + (uint64_t)(span->best_epoch - span->epoch + 1) * loop->epoch_steps,
+                  loop->steps);
+        loop->best_saved = 0;
+        loop->engine->best_kept = 1;
+    }
+    const uint64_t reached = loop->net->step - before;
+    const uint64_t whole = reached / loop->epoch_steps, rest = reached % loop->epoch_steps;
+    const int ended = loop->net->step == loop->steps && rest ? (int)whole + 1 : (int)whole;
+    for (int i = ended - count; i < ended; i++) {
+        const uint64_t step = before + (uint64_t)(i + 1) * loop->epoch_steps;
+        if (span->epoch + i > loop->progress.epoch) {
+            clg_loop_begin_epoch(loop, span->epoch + i);
+            loop->epoch_started -= loop->step_seconds * (double)loop->epoch_steps;
+        }
+        loop->epoch_rows = step > loop->steps ? (size_t)rest * (size_t)loop->batch : loop->rows;
+        loop->progress.epoch_step = step > loop->steps ? rest : loop->epoch_steps;
+        CLG_TRY(clg_loop_end_epoch(loop, &loop->ended[i - (ended - count)],
+                                   least(step, loop->steps)));
+    }
+    if (loop->net->step < loop->steps && ended) {
+        clg_loop_begin_epoch(loop, span->epoch + ended);
+        loop->epoch_started -= loop->step_seconds * (double)rest;
+    }
+    loop->progress.step = loop->net->step;
+    if (loop->net->step < loop->steps) {
+        loop->progress.epoch_step = rest;
+        loop->epoch_rows = (size_t)rest * (size_t)loop->batch;
+    }
+    return CLG_OK;
+}
+
+/* Runs the next span and does what is due for the epochs that ended in it. */
+static clg_status take_span(struct clg_loop *loop)
+{
+    const struct clg_schedule *schedule = &loop->schedule;
+    const uint64_t first = loop->net->step;
+    struct clg_span span = {.data = &loop->data.rows,
+                            .shuffle = loop->shuffle,
+                            .batch = loop->batch,
+                            .epoch = loop->progress.epoch,
+                            .epoch_step = loop->progress.epoch_step,
+                            .lr = loop->rates,
+                            .every_epoch = loop->run || loop->hooks.progress,
+                            .keep_best = !loop->has_val,
+                            .best_loss = loop->best_loss,
+                            .best_epoch = loop->best_epoch};
+    int count;
+    span.lr_varies = first < schedule->warmup || (schedule->kind != CLG_SCHEDULE_CONST &&
+                                                  schedule->kind != CLG_SCHEDULE_PLATEAU);
+    span.steps = span_steps(loop, span.every_epoch, span.lr_varies);
+    span.ends = first + span.steps == loop->steps;
+    span.ends = first + span.steps == loop->steps;
+    span_rates(loop, span.lr_varies ? span.steps : 1);
+    const double begun = clg_clock();
+    const struct clg_step step = step_of(loop, span.epoch_step, loop->progress.lr);
+    if (loop->around && span.steps == 1)
+        CLG_TRY(loop->around->begin(loop->around->user, &step));
+    CLG_TRY(clg_engine_span(loop->engine, &span, loop->ended, &count));
+    if (loop->around && span.steps == 1)
+        CLG_TRY(loop->around->end(loop->around->user, &step));
+    /* the first span's time holds the compiler's */
+    if (first > 0)
+        loop->step_seconds = (clg_clock() - begun) / (double)span.steps;
+    store_program(loop);
+    return after_span(loop, &span, first, count);
+}
+
+/* ------------------------------------------------------------------ epochs */
+
+static clg_status begin_epoch(struct clg_loop *loop, int epoch)
+{
+    clg_loop_begin_epoch(loop, epoch);
+    CLG_TRY(clg_engine_zero_scores(loop->engine));
+    if (!loop->shuffle || loop->ended)
+        return CLG_OK;
+    return loop->engine->ops->permute(loop->device, &loop->data.perm, loop->rows, loop->net->seed,
+                                      (uint32_t)epoch);
+}
+
+static clg_status end_epoch(struct clg_loop *loop)
 {
     struct clg_scores scores;
-    if (!loop->has_val)
-        return CLG_OK;
-    CLG_TRY(clg_score_resident(&scores, loop->engine, &loop->val));
-    loop->progress.val_loss = scores.loss;
-    loop->progress.val_accuracy = scores.accuracy;
-    return CLG_OK;
+    CLG_TRY(clg_loop_read_scores(loop, &scores));
+    return clg_loop_end_epoch(loop, &scores, loop->net->step);
 }
 
-/* The loss by which epochs are compared: validation where there is one. */
-static double judged_loss(const struct loop *loop)
-{
-    return loop->has_val ? loop->progress.val_loss : loop->progress.loss;
-}
-
-/* Keeps the parameters on the device where this epoch's loss is the lowest so far. */
-static clg_status keep_best(struct loop *loop)
-{
-    double loss = judged_loss(loop);
-    if (!(loss < loop->best_loss))
-        return CLG_OK;
-    CLG_TRY(clg_buf_copy(&loop->engine->best, &loop->engine->params, loop->engine->count));
-    loop->best_loss = loss;
-    loop->best_epoch = loop->net->epoch;
-    loop->best_step = loop->net->step;
-    loop->best_saved = 0;
-    loop->engine->best_kept = 1;
-    return CLG_OK;
-}
-
-/* The layers' figures, where a run records them. */
-static clg_status take_figures(struct loop *loop)
-{
-    if (!loop->run)
-        return CLG_OK;
-    CLG_TRY(clg_figures_take(&loop->figures, loop->engine, &loop->data));
-    loop->progress.layers = loop->figures.layers;
-    loop->progress.weight_norm = loop->figures.weight_norm;
-    loop->progress.gradient_norm = loop->figures.gradient_norm;
-    loop->progress.dead = loop->figures.dead;
-    return CLG_OK;
-}
-
-static clg_status end_epoch(struct loop *loop)
-{
-    CLG_TRY(read_figures(loop));
-    CLG_TRY(validate(loop));
-    loop->net->epoch = loop->progress.epoch;
-    loop->progress.step = loop->net->step;
-    loop->progress.seconds = clg_clock() - loop->started;
-    CLG_TRY(keep_best(loop));
-    CLG_TRY(take_figures(loop));
-    clg_schedule_epoch_end(&loop->schedule, judged_loss(loop));
-    if (loop->run)
-        CLG_TRY(clg_run_log(loop->run, &loop->progress));
-    report(loop, 1);
-    loop->progress.layers = 0;
-    loop->progress.weight_norm = loop->progress.gradient_norm = loop->progress.dead = NULL;
-    return CLG_OK;
-}
-
-static int stop_wanted(const struct loop *loop)
+static int stop_wanted(const struct clg_loop *loop)
 {
     return loop->hooks.should_stop && loop->hooks.should_stop(loop->hooks.user);
 }
 
-static clg_status one_epoch(struct loop *loop, int epoch)
+/* The next step, or span of them, and what is due after it; *ended 1 where an epoch ended. */
+static clg_status advance(struct clg_loop *loop, int *ended)
 {
-    loop->progress.epoch = epoch;
-    loop->progress.epoch_step = 0;
-    loop->progress.val_loss = loop->progress.val_accuracy = (double)NAN;
-    loop->epoch_rows = 0;
-    loop->epoch_started = clg_clock();
-    CLG_TRY(clg_engine_zero_scores(loop->engine));
-    if (loop->shuffle)
-        CLG_TRY(loop->engine->ops->permute(loop->device, &loop->data.perm, loop->rows,
-                                           loop->net->seed, (uint32_t)epoch));
-    for (uint64_t i = 0; i < loop->epoch_steps && loop->net->step < loop->steps; i++) {
-        if (stop_wanted(loop))
-            return CLG_ECANCELLED;
-        CLG_TRY(one_step(loop, i));
-        CLG_TRY(between_steps(loop));
+    const int epoch = loop->progress.epoch;
+    if (loop->ended) {
+        CLG_TRY(take_span(loop));
+        *ended = loop->net->epoch >= epoch;
+    } else {
+        CLG_TRY(take_step(loop));
+        *ended = clg_loop_epoch_ends(loop);
+        if (*ended)
+            CLG_TRY(end_epoch(loop));
+        if (*ended && loop->net->step < loop->steps)
+            CLG_TRY(begin_epoch(loop, epoch + 1));
     }
-    return end_epoch(loop);
+    return loop->net->step < loop->steps ? clg_loop_between(loop) : CLG_OK;
 }
 
-/* Whether the loss has not fallen for as many epochs as the patience allows. */
-static int out_of_patience(const struct loop *loop)
+static clg_status run_to_end(struct clg_loop *loop)
 {
-    return loop->patience && loop->net->epoch - loop->best_epoch >= loop->patience;
+    CLG_TRY(begin_epoch(loop, 1));
+    while (loop->net->step < loop->steps) {
+        int ended;
+        if (stop_wanted(loop))
+            return CLG_ECANCELLED;
+        CLG_TRY(advance(loop, &ended));
+        if (ended && loop->net->step < loop->steps && clg_loop_out_of_patience(loop)) {
+            loop->stopped_early = 1;
+            return CLG_OK;
+        }
+    }
+    return CLG_OK;
 }
 
 /* After an early stop the network is the best epoch's; the run's last.safetensors stays the last's.
  */
-static clg_status take_best(struct loop *loop)
+static clg_status take_best(struct clg_loop *loop)
 {
     if (!loop->patience || !loop->engine->best_kept)
         return CLG_OK;
     return clg_engine_read_slab(loop->engine, loop->net->params, &loop->engine->best);
 }
 
-static clg_status run_epochs(struct loop *loop)
+static clg_status run_steps(struct clg_loop *loop)
 {
-    clg_status status = CLG_OK;
-    for (int epoch = 1; epoch <= loop->epochs && status == CLG_OK; epoch++) {
-        status = one_epoch(loop, epoch);
-        if (status == CLG_OK && epoch < loop->epochs && out_of_patience(loop)) {
-            loop->stopped_early = 1;
-            break;
-        }
-    }
+    clg_status status = run_to_end(loop);
     if (status != CLG_OK && status != CLG_ECANCELLED)
         return status;
-    CLG_TRY(save(loop));
+    CLG_TRY(clg_loop_save(loop));
     if (status == CLG_ECANCELLED) {
         clg_program_leave_unstored(loop->device);
         return clg_fail(CLG_ECANCELLED, "interrupted at epoch %d, step %llu%s",
@@ -418,54 +306,18 @@ static clg_status run_epochs(struct loop *loop)
                         loop->run ? ": saved" : "");
     }
     if (loop->engine->best_kept)
-        say(loop, "best epoch %d: %s loss %s%s", loop->best_epoch,
-            loop->has_val ? "validation" : "training", clg_print_number(loop->best_loss, 6).text,
-            loop->run ? ", kept in best.safetensors" : "");
+        clg_loop_say(loop, "best epoch %d: %s loss %s%s", loop->best_epoch,
+                     loop->has_val ? "validation" : "training",
+                     clg_print_number(loop->best_loss, 6).text,
+                     loop->run ? ", kept in best.safetensors" : "");
     return take_best(loop);
-}
-
-/* Step 0 and moments of zero, whatever the network went through before. */
-static clg_status begin_anew(struct loop *loop)
-{
-    struct clg_net *net = loop->net;
-    net->step = 0;
-    net->epoch = 0;
-    for (int s = 0; s < clg_opt_slots(net->opt); s++) {
-        memset(net->slot[s], 0, net->count * sizeof *net->slot[s]);
-        CLG_TRY(clg_buf_zero(&loop->engine->slot[s]));
-    }
-    return CLG_OK;
-}
-
-static clg_status begin(struct loop *loop, const clg_dataset *data, const clg_dataset *val)
-{
-    CLG_TRY(clg_check_trainable(loop->net, data));
-    if (val)
-        CLG_TRY(clg_check_trainable(loop->net, val));
-    CLG_TRY(read_settings(loop));
-    CLG_TRY(clg_teacher_load(&loop->teacher, loop->net));
-    loop->progress = (struct clg_progress){.epochs = loop->epochs,
-                                           .steps = loop->steps,
-                                           .epoch_steps = loop->epoch_steps,
-                                           .loss = (double)NAN,
-                                           .accuracy = (double)NAN,
-                                           .val_loss = (double)NAN,
-                                           .val_accuracy = (double)NAN,
-                                           .cost = (double)NAN};
-    CLG_TRY(make_resident(loop, data, val));
-    CLG_TRY(begin_anew(loop));
-    CLG_TRY(clg_run_record_plan(loop->run, loop->device, &loop->hooks));
-    loop->best_loss = INFINITY;
-    loop->started = loop->last_save = loop->last_progress = clg_clock();
-    clg_throttle_begin(&loop->throttle, loop->device);
-    return CLG_OK;
 }
 
 clg_status clg_train_loop(clg_train_result *result, clg_net *net, clg_device *device,
                           const clg_dataset *data, const clg_dataset *val, clg_run *run,
                           const clg_train_hooks *hooks, const struct clg_step_hooks *steps)
 {
-    struct loop loop;
+    struct clg_loop loop;
     memset(&loop, 0, sizeof loop);
     loop.net = net;
     loop.device = device;
@@ -475,20 +327,23 @@ clg_status clg_train_loop(clg_train_result *result, clg_net *net, clg_device *de
     loop.around = steps;
     if (hooks)
         loop.hooks = *hooks;
-    clg_status status = begin(&loop, data, val);
+    clg_status status = clg_loop_begin(&loop, data, val);
     if (status == CLG_OK)
-        status = run_epochs(&loop);
+        status = run_steps(&loop);
+    clg_train_result own = {.epochs = net->epoch,
+                            .steps = net->step,
+                            .loss = loop.progress.loss,
+                            .cost = loop.progress.cost,
+                            .accuracy = loop.progress.accuracy,
+                            .val_loss = loop.progress.val_loss,
+                            .val_accuracy = loop.progress.val_accuracy,
+                            .seconds = clg_clock() - loop.started,
+                            .best_epoch = loop.best_epoch,
+                            .stopped_early = loop.stopped_early};
+    if (run && loop.started > 0)
+        status = clg_run_outcome(run, net, device, &own, status);
     if (result)
-        *result = (clg_train_result){.epochs = net->epoch,
-                                     .steps = net->step,
-                                     .loss = loop.progress.loss,
-                                     .cost = loop.progress.cost,
-                                     .accuracy = loop.progress.accuracy,
-                                     .val_loss = loop.progress.val_loss,
-                                     .val_accuracy = loop.progress.val_accuracy,
-                                     .seconds = clg_clock() - loop.started,
-                                     .best_epoch = loop.best_epoch,
-                                     .stopped_early = loop.stopped_early};
-    loop_end(&loop);
+        *result = own;
+    clg_loop_end(&loop);
     return status;
 }

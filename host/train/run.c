@@ -5,6 +5,7 @@
 #include "core/file.h"
 #include "core/memory.h"
 #include "ops/routes.h"
+#include "ops/tuning.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -96,6 +97,8 @@ clg_status clg_run_remove(const struct clg_run *run, const char *name)
 static clg_status start_metrics(struct clg_run *run)
 {
     CLG_TRY(clg_run_remove(run, "metrics.jsonl"));
+    CLG_TRY(clg_run_remove(run, "run.json"));
+    CLG_TRY(clg_run_remove(run, "report.html"));
     run->metrics = openat(run->lock, "metrics.jsonl", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC,
                           0666);
     if (run->metrics < 0)
@@ -110,23 +113,58 @@ clg_status clg_run_record(struct clg_run *run, const char *key, const char *valu
     return write_config(run);
 }
 
-clg_status clg_run_record_plan(struct clg_run *run, clg_device *device,
+/* What a resumed run must ask of --matmul for the same bits: single products may go to CLBlast where
+ * the rest does not. */
+static const char *route_of(clg_device *device)
+{
+    if (clg_way_of(device) == CLG_WAY_CLBLAST)
+        return "clblast";
+    for (int knob = CLG_KNOB_NN_SMALL; knob <= CLG_KNOB_TN_LARGE; knob++)
+        if (clg_knob(device, (enum clg_knob)knob) == CLG_WAY_CLBLAST &&
+            device->route == CLG_ROUTE_AUTO)
+            return "auto";
+    return "native";
+}
+
+/* The choices of tune that are in use, a line where there are any. */
+static void say_tuning(char tuned[CLG_TUNING_TEXT], const clg_device *device,
+                       const clg_train_hooks *hooks)
+{
+    const struct clg_tuning tuning = clg_tuning_of(device);
+    char line[CLG_TUNING_TEXT + 16];
+    clg_tuning_text(tuned, &tuning);
+    snprintf(line, sizeof line, "tuned: %s", tuned);
+    if (strcmp(tuned, "none") != 0 && hooks->log)
+        hooks->log(hooks->user, line);
+}
+
+clg_status clg_run_record_plan(struct clg_run *run, const struct clg_engine *engine,
                                const clg_train_hooks *hooks)
 {
-    char line[1024];
+    static const char *const plans[] = {
+        [CLG_PLAN_PLAIN] = "plain", [CLG_PLAN_FUSED] = "fused", [CLG_PLAN_RESIDENT] = "resident"};
+    static const char *const meaning[] = {
+        [CLG_PLAN_PLAIN] = "each operation in launches of its own",
+        [CLG_PLAN_FUSED] = "a few launches a step",
+        [CLG_PLAN_RESIDENT] = "many steps a launch",
+    };
+    clg_device *device = engine->device;
+    char line[1024], tuned[CLG_TUNING_TEXT];
     if (device->kind == CLG_REFERENCE)
         return CLG_OK;
-    const char *route = clg_way_of(device) == CLG_WAY_CLBLAST ? "clblast" : "native";
+    const char *route = route_of(device);
     clg_routes_text(line, sizeof line, device);
     if (*line && hooks->log)
         hooks->log(hooks->user, line);
-    snprintf(line, sizeof line,
-             "plan plain: each operation in launches of its own; matrix products: %s", route);
+    snprintf(line, sizeof line, "plan %s: %s; matrix products: %s", plans[engine->plan_kind],
+             meaning[engine->plan_kind], route);
     if (hooks->log)
         hooks->log(hooks->user, line);
+    say_tuning(tuned, device, hooks);
     if (!run)
         return CLG_OK;
-    CLG_TRY(clg_run_record(run, "plan", "plain"));
+    CLG_TRY(clg_run_record(run, "tuned", tuned));
+    CLG_TRY(clg_run_record(run, "plan", plans[engine->plan_kind]));
     return clg_run_record(run, "matmul", route);
 }
 

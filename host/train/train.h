@@ -21,12 +21,15 @@ struct clg_step {
     size_t start;                        /* of its rows, B of them */
     int B;
     double lr;
+    const struct clg_rows *data; /* what its rows are taken from */
+    struct clg_buf *perm;        /* room for an epoch's permutation; NULL: rows in order */
 };
 
 /* Called around the work of each step; lr is known at its end.  What they return ends the training
  * where it is not CLG_OK. */
 struct clg_step_hooks {
     void *user;
+    uint64_t every; /* only steps whose number is a multiple of it are looked at */
     clg_status (*begin)(void *user, const struct clg_step *step);
     clg_status (*end)(void *user, const struct clg_step *step);
 };
@@ -36,8 +39,8 @@ clg_status clg_train_loop(clg_train_result *result, clg_net *net, clg_device *de
                           const clg_dataset *data, const clg_dataset *val, clg_run *run,
                           const clg_train_hooks *hooks, const struct clg_step_hooks *steps);
 
-/* The routes in use, into the run's config.ini (run may be NULL) and the caller's log. */
-clg_status clg_run_record_plan(struct clg_run *run, clg_device *device,
+/* The plan and the routes in use, into the run's config.ini (run may be NULL) and the caller's log. */
+clg_status clg_run_record_plan(struct clg_run *run, const struct clg_engine *engine,
                                const clg_train_hooks *hooks);
 
 /* CLG_EDATA where data has no targets to train net on. */
@@ -51,6 +54,11 @@ clg_status clg_run_record(struct clg_run *run, const char *key, const char *valu
 
 /* Appends one line to metrics.jsonl from the figures of progress; NaN figures are left out. */
 clg_status clg_run_log(struct clg_run *run, const clg_progress *progress);
+
+/* outcome.c: writes RUN/run.json, how the training ended (status: its last) and on which device. */
+clg_status clg_run_outcome(const struct clg_run *run, const struct clg_net *net,
+                           const clg_device *device, const clg_train_result *result,
+                           clg_status status);
 
 /* Saves net as RUN/name. wide: a run on the reference keeps F64 tensors beside the F32 ones. */
 clg_status clg_run_save(struct clg_run *run, const struct clg_net *net, const char *name, int wide);

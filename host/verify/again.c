@@ -131,20 +131,23 @@ WATCHED(update,
          const struct clg_buf *grads, size_t n, size_t n_weights, const struct clg_update *u),
         (device, params, slot0, slot1, grads, n, n_weights, u))
 
-const struct clg_ops clg_watching = {
+#define PLAIN_ENTRIES                                                                              \
+    .permute = watched_permute, .gather = watched_gather, .dense_fwd = watched_dense_fwd,          \
+    .output_fwd = watched_output_fwd, .dropout_fwd = watched_dropout_fwd,                          \
+    .loss_fwd = watched_loss_fwd, .score = watched_score, .penalty = watched_penalty,              \
+    .delta_bwd = watched_delta_bwd, .grad = watched_grad, .square_sum = watched_square_sum,        \
+    .clip = watched_clip, .mark_alive = watched_mark_alive, .update = watched_update
+
+const struct clg_ops clg_watching = {.name = "watch", PLAIN_ENTRIES};
+
+const struct clg_ops clg_watching_plans = {
     .name = "watch",
-    .permute = watched_permute,
-    .gather = watched_gather,
-    .dense_fwd = watched_dense_fwd,
-    .output_fwd = watched_output_fwd,
-    .dropout_fwd = watched_dropout_fwd,
-    .loss_fwd = watched_loss_fwd,
-    .score = watched_score,
-    .penalty = watched_penalty,
-    .delta_bwd = watched_delta_bwd,
-    .grad = watched_grad,
-    .square_sum = watched_square_sum,
-    .clip = watched_clip,
-    .mark_alive = watched_mark_alive,
-    .update = watched_update,
+    PLAIN_ENTRIES,
+    .fused_create = clg_watched_fused_create,
+    .fused_destroy = clg_watched_fused_destroy,
+    .fused_fwd = clg_watched_fused_fwd,
+    .fused_head = clg_watched_fused_head,
+    .fused_delta = clg_watched_fused_delta,
+    .fused_learn = clg_watched_fused_learn,
+    .span = clg_watched_span,
 };

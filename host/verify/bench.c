@@ -144,7 +144,6 @@ static void note_failed(struct clg_bench *bench, const char *operation)
 
 clg_status clg_bench_end(struct clg_bench *bench, clg_status status)
 {
-    int failed = bench->tally->result.failed;
     for (int i = 0; i < bench->operands && status == CLG_OK; i++) {
         const struct clg_guarded *guarded = &bench->guarded[i];
         status = check_guard(bench, guarded, 0, guarded->front);
@@ -160,7 +159,7 @@ clg_status clg_bench_end(struct clg_bench *bench, clg_status status)
     bench->operands = 0;
     bench->blocks = 0;
     clg_tally_close(bench->tally);
-    if (bench->tally->result.failed > failed)
+    if (bench->tally->now.failed)
         note_failed(bench, bench->tally->operation);
     return status;
 }
@@ -239,6 +238,21 @@ clg_status clg_bench_bytes(struct clg_bench *bench, struct clg_buf **out, const 
 {
     CLG_TRY(place(bench, out, name, CLG_U8, count));
     return clg_buf_upload(*out, values, 0, count);
+}
+
+double clg_bench_guard(void)
+{
+    return guard_real;
+}
+
+clg_status clg_bench_part(struct clg_bench *bench, struct clg_buf *part, const struct clg_buf *of,
+                          size_t first, size_t count)
+{
+    const struct clg_guarded *guarded = bench->guarded;
+    while (&guarded->view != of)
+        guarded++;
+    assert(guarded < bench->guarded + bench->operands);
+    return clg_buf_view(part, &guarded->whole, guarded->front + first, count);
 }
 
 clg_status clg_bench_drawn_matrix(struct clg_bench *bench, struct clg_buf **out, const char *name,

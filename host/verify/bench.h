@@ -26,7 +26,7 @@ struct clg_guarded {
     size_t front, count;
 };
 
-enum { CLG_MOST_GUARDED = 12, CLG_MOST_DRAWN = 16 };
+enum { CLG_MOST_GUARDED = 24, CLG_MOST_DRAWN = 48 };
 
 struct clg_bench {
     clg_device *device;
@@ -71,6 +71,14 @@ clg_status clg_bench_integers(struct clg_bench *bench, struct clg_buf **out, con
                               size_t count, const int32_t *values);
 clg_status clg_bench_bytes(struct clg_bench *bench, struct clg_buf **out, const char *name,
                            size_t count, const uint8_t *values);
+
+/* What stands in guards, for those within a slab. */
+double clg_bench_guard(void);
+
+/* A view of count elements of an operand, from its element first on; released by the caller, before
+ * the case ends. */
+clg_status clg_bench_part(struct clg_bench *bench, struct clg_buf *part, const struct clg_buf *of,
+                          size_t first, size_t count);
 
 /* A matrix or vector of drawn numbers. */
 clg_status clg_bench_drawn_matrix(struct clg_bench *bench, struct clg_buf **out, const char *name,

@@ -92,4 +92,13 @@ void clg_bound_update(double *params_bound, double *slot0_bound, double *slot1_b
                       const double *slot1, const double *grads, size_t n, size_t n_weights,
                       const struct clg_update *u);
 
+/* The same of a step whose gradients are known to grads_bound alone, and not kept: params, slot0 and
+ * slot1 in this order, a slot that the optimiser does not keep NULL.  want is what they should be,
+ * from what they were before and, where that makes it one operation, from the slots that the device
+ * has now.  Where grads_bound is negative, nothing was to be learned. */
+void clg_bound_learn(double *const want[3], double *const bound[3], const struct clg_limits *limits,
+                     const double *const before[3], const double *const now[3],
+                     const double *grads, const double *grads_bound, size_t n, size_t n_weights,
+                     const struct clg_update *u);
+
 #endif

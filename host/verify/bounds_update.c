@@ -166,6 +166,123 @@ void clg_bound_update(double *params_bound, double *slot0_bound, double *slot1_b
     }
 }
 
+/* ------------------------------------------------------- fused with gradients */
+
+/* What roundings of a gradient's own error lose on the way, in units of that error: fewer than
+ * eight. */
+#define ERROR_OF_ERROR (8 * CLG_ROUND)
+
+/* The slots from the gradient; rmsprop's buffer from the device's own squares as well. */
+static void learned_slots(struct clg_near slot[2], const struct one *one, const double now[2],
+                          const struct clg_limits *limits, const struct clg_update *u)
+{
+    struct clg_near v = one->g;
+    switch (u->opt) {
+    case CLG_ADAM:
+    case CLG_ADAMW:
+        slot[0] = mean_of(limits, one->slot[0], u->beta1, v);
+        slot[1] = mean_square(limits, one->slot[1], u->beta2, 1 - u->beta2, v);
+        break;
+    case CLG_RMSPROP:
+        slot[0] = mean_square(limits, one->slot[0], u->rho, 1 - u->rho, v);
+        slot[1] = (struct clg_near){one->slot[1], 0.0};
+        if (u->momentum > 0)
+            slot[1] = moved(limits, one->slot[1], u->momentum,
+                            quotient(v, (struct clg_near){now[0], 0.0}, 1.0, u->eps));
+        break;
+    case CLG_ADAGRAD:
+        slot[0] = mean_square(limits, one->slot[0], 1.0, 1.0, v);
+        break;
+    case CLG_MOMENTUM:
+    case CLG_NESTEROV:
+        slot[0] = moved(limits, one->slot[0], u->momentum, v);
+        break;
+    case CLG_EMA_MOMENTUM:
+        v.at = -v.at;
+        slot[0] = mean_of(limits, one->slot[0], u->momentum, v);
+        break;
+    case CLG_SGD:
+    case CLG_OPTS:
+        break;
+    }
+}
+
+/* The parameter from the device's own slots, and from the gradient where the optimiser's last
+ * operation takes it. */
+static struct clg_near learned_param(const struct one *one, const double now[2],
+                                     const struct clg_limits *limits, const struct clg_update *u)
+{
+    const struct clg_near slot[2] = {{now[0], 0.0}, {now[1], 0.0}};
+    struct clg_near v = slot[0];
+    double rate = u->lr, w = one->w, kept_by = 0.0;
+    switch (u->opt) {
+    case CLG_ADAM:
+    case CLG_ADAMW:
+        v = quotient(slot[0], slot[1], sqrt(1 - pow(u->beta2, (double)u->t)), u->eps);
+        rate /= 1 - pow(u->beta1, (double)u->t);
+        if (u->opt == CLG_ADAMW && one->is_weight) {
+            w *= 1 - u->lr * u->weight_decay;
+            kept_by = 2 * CLG_ROUND * fabs(w) + limits->tiny;
+        }
+        break;
+    case CLG_RMSPROP:
+    case CLG_ADAGRAD:
+        v = u->opt == CLG_RMSPROP && u->momentum > 0 ? slot[1]
+                                                     : quotient(one->g, slot[0], 1.0, u->eps);
+        break;
+    case CLG_NESTEROV:
+        v = moved(limits, now[0], u->momentum, one->g);
+        break;
+    case CLG_EMA_MOMENTUM:
+        rate = -rate;
+        break;
+    case CLG_SGD:
+        v = one->g;
+        break;
+    case CLG_MOMENTUM:
+    case CLG_OPTS:
+        break;
+    }
+    return (struct clg_near){w - rate * v.at,
+                             kept_by * (1 + CLG_ROUND) + stepped(limits, w, rate, v)};
+}
+
+static void put_near(double *const want[3], double *const bound[3], int which, size_t i,
+                     struct clg_near v)
+{
+    if (!want[which])
+        return;
+    want[which][i] = v.at;
+    bound[which][i] = v.by;
+}
+
+void clg_bound_learn(double *const want[3], double *const bound[3], const struct clg_limits *limits,
+                     const double *const before[3], const double *const now[3], const double *grads,
+                     const double *grads_bound, size_t n, size_t n_weights,
+                     const struct clg_update *u)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct one one = {.w = before[0][i], .is_weight = i < n_weights};
+        struct clg_near slot[2] = {{0, 0}, {0, 0}};
+        double after[2] = {0, 0};
+        for (int s = 0; s < 2; s++) {
+            one.slot[s] = before[1 + s] ? before[1 + s][i] : 0.0;
+            after[s] = now[1 + s] ? now[1 + s][i] : 0.0;
+        }
+        if (grads_bound[i] < 0) {
+            for (int k = 0; k < 3; k++)
+                put_near(want, bound, k, i, (struct clg_near){k ? one.slot[k - 1] : one.w, 0.0});
+            continue;
+        }
+        one.g = decayed(limits, grads[i], one.w, one.is_weight ? u->l2 : 0.0);
+        one.g.by += grads_bound[i] * (1 + ERROR_OF_ERROR);
+        learned_slots(slot, &one, after, limits, u);
+        put_near(want, bound, 1, i, slot[0]);
+        put_near(want, bound, 2, i, slot[1]);
+        put_near(want, bound, 0, i, learned_param(&one, after, limits, u));
+    }
+}
+
 /* --------------------------------------------------------- norms, clipping */
 
 double clg_bound_square_sum(const struct clg_limits *limits, double total, size_t n)

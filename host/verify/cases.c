@@ -1,7 +1,8 @@
 /* The single operations, over shapes that are no multiples of anything, and numbers of every
  * character.  Each function runs one case; the watching table compares, the bench looks at the
  * guards.  The quick set runs each operation at a few shapes.  Here are the products of layers;
- * losses are in cases_loss.c, data in cases_data.c, figures and updates in cases_update.c. */
+ * losses are in cases_loss.c, data in cases_data.c, figures and updates in cases_update.c, the fused
+ * plan's launches in cases_fused.c, the resident plan's in cases_span.c. */
 #include "verify/cases.h"
 
 #include <math.h>
@@ -230,6 +231,8 @@ clg_status clg_cases_run(clg_device *device, struct clg_tally *tally, int full)
     CLG_TRY(clg_cases_losses(&bench));
     CLG_TRY(clg_cases_figures(&bench));
     CLG_TRY(clg_cases_updates(&bench));
+    CLG_TRY(clg_cases_fused(&bench));
+    CLG_TRY(clg_cases_spans(&bench));
     clg_routes_remember(device, &bench.found, full);
     return CLG_OK;
 }

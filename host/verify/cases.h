@@ -21,5 +21,7 @@ clg_status clg_cases_data(struct clg_bench *bench);
 clg_status clg_cases_losses(struct clg_bench *bench);
 clg_status clg_cases_figures(struct clg_bench *bench);
 clg_status clg_cases_updates(struct clg_bench *bench);
+clg_status clg_cases_fused(struct clg_bench *bench);
+clg_status clg_cases_spans(struct clg_bench *bench);
 
 #endif

@@ -117,11 +117,11 @@ clg_status clg_train(clg_train_result *result, clg_net *net, clg_device *device,
 {
     const clg_config *config = run ? run->config : net->config;
     struct check check = {.device = device, .run = run};
-    const struct clg_step_hooks steps = {.user = &check, .begin = begin, .end = end};
+    struct clg_step_hooks steps = {.user = &check, .every = 1, .begin = begin, .end = end};
     if (!clg_config_is_set(config, "check-every"))
         return clg_train_loop(result, net, device, data, val, run, hooks, NULL);
     double began = clg_clock();
-    check.every = (uint64_t)clg_config_integer(config, "check-every");
+    check.every = steps.every = (uint64_t)clg_config_integer(config, "check-every");
     clg_status status = clg_train_loop(result, net, device, data, val, run, hooks, &steps);
     if (check.watch) { /* the step itself failed */
         uint64_t number = check.tally.now.step;

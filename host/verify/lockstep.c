@@ -156,6 +156,18 @@ void clg_lockstep_begin(struct clg_lockstep *lockstep, struct clg_watch *watch,
     clg_watch_repeat(watch);
 }
 
+static const char *plan_name(const struct clg_engine *engine)
+{
+    static const char *const name[] = {
+        [CLG_PLAN_PLAIN] = "plain", [CLG_PLAN_FUSED] = "fused", [CLG_PLAN_RESIDENT] = "resident"};
+    return name[engine->plan_kind];
+}
+
+static int is_span(const struct clg_step *step)
+{
+    return step->engine->plan_kind == CLG_PLAN_RESIDENT;
+}
+
 clg_status clg_lockstep_step_begin(struct clg_lockstep *lockstep, const struct clg_step *step)
 {
     if (lockstep->net && !lockstep->drift.device)
@@ -165,7 +177,8 @@ clg_status clg_lockstep_step_begin(struct clg_lockstep *lockstep, const struct c
     lockstep->engine = step->engine;
     lockstep->teacher = step->teacher;
     lockstep->failed = lockstep->tally->result.failed;
-    return CLG_OK;
+    lockstep->tally->result.plan = plan_name(step->engine);
+    return is_span(step) ? clg_span_begin(&lockstep->span, step) : CLG_OK;
 }
 
 /* Hands the step's rows to the caller, and writes or forgets what was put away. */
@@ -210,6 +223,8 @@ static clg_status add_drift(struct clg_lockstep *lockstep, const struct clg_step
 
 clg_status clg_lockstep_step_end(struct clg_lockstep *lockstep, const struct clg_step *step)
 {
+    if (is_span(step))
+        CLG_TRY(clg_span_end(&lockstep->span, lockstep->watch, step));
     clg_tally_close(lockstep->tally);
     CLG_TRY(add_drift(lockstep, step));
     CLG_TRY(report(lockstep, step->number));
@@ -230,6 +245,7 @@ clg_status clg_lockstep_end(struct clg_lockstep *lockstep)
     }
     clg_dump_clear(&lockstep->dump);
     clg_drift_clear(&lockstep->drift);
+    clg_span_clear(&lockstep->span);
     free(lockstep->row);
     free(lockstep->name);
     memset(lockstep, 0, sizeof *lockstep);

@@ -64,6 +64,44 @@ clg_status clg_drift_begin(struct clg_drift *drift, const clg_net *net, const cl
 clg_status clg_drift_step(struct clg_drift *drift, double *relative, const struct clg_step *step);
 void clg_drift_clear(struct clg_drift *drift);
 
+/* ----------------------------------------------------------------------- span.c */
+
+enum { CLG_SPAN_SLABS = 4 };
+
+/* What training changes on the device. */
+struct clg_span_state {
+    double *slab[CLG_SPAN_SLABS]; /* params, both slots, gradients; NULL: not kept */
+    double stats[CLG_STATS];
+    int32_t hits;
+};
+clg_status clg_state_read(struct clg_span_state *state, struct clg_engine *engine);
+clg_status clg_state_write(const struct clg_span_state *state, struct clg_engine *engine);
+void clg_state_clear(struct clg_span_state *state);
+
+/* A step of the plain plan, the batch's gathering included. */
+clg_status clg_span_repeat_step(struct clg_engine *engine, const struct clg_step *step);
+
+/* Adds what may lie between the sums of losses and of penalties of a step from `before`, whose batch
+ * engine still holds. */
+clg_status clg_span_bounds(double bound[2], struct clg_watch *watch, struct clg_engine *engine,
+                           const struct clg_span_state *before, int B);
+
+/* In the case that is open: the sums within bound, hits and all slabs to the bit. */
+clg_status clg_span_compare(struct clg_watch *watch, struct clg_engine *engine,
+                            const struct clg_span_state *got, const struct clg_span_state *want,
+                            const double bound[2]);
+
+/* A span of one step between begin and end: end repeats it by plain operations under watch, and
+ * leaves the device as the span did. */
+struct clg_span_check {
+    struct clg_span_state before, after, plain;
+    int epoch; /* whose permutation is on the device; 0: none */
+};
+clg_status clg_span_begin(struct clg_span_check *check, const struct clg_step *step);
+clg_status clg_span_end(struct clg_span_check *check, struct clg_watch *watch,
+                        const struct clg_step *step);
+void clg_span_clear(struct clg_span_check *check);
+
 /* ------------------------------------------------------------------- lockstep.c */
 
 struct clg_lockstep {
@@ -73,6 +111,7 @@ struct clg_lockstep {
     const clg_dataset *data; /* the same */
     struct clg_drift drift;
     struct clg_dump dump;
+    struct clg_span_check span;
     uint64_t steps; /* in all, for what is dumped; 0: only steps that fail are */
     const struct clg_engine *engine, *teacher;
     clg_verify_tensor *row; /* of this step */

@@ -8,14 +8,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+void clg_operands_drop(struct clg_watch *watch, int operands, int blocks)
+{
+    while (watch->operands > operands)
+        clg_buf_release(&watch->operand[--watch->operands].ref);
+    while (watch->blocks > blocks)
+        free(watch->block[--watch->blocks]);
+}
+
 void clg_operands_clear(struct clg_watch *watch)
 {
-    for (int i = 0; i < watch->operands; i++)
-        clg_buf_release(&watch->operand[i].ref);
-    for (int i = 0; i < watch->blocks; i++)
-        free(watch->block[i]);
-    watch->operands = 0;
-    watch->blocks = 0;
+    clg_operands_drop(watch, 0, 0);
 }
 
 static clg_status hold(struct clg_watch *watch, void *out, size_t count, size_t size)
@@ -147,8 +150,7 @@ clg_status clg_operand_rows(struct clg_operand **out, struct clg_watch *watch, c
             int blocks = watch->blocks;
             CLG_TRY(download(watch, (*out)->value + i * columns, on, (size_t)row[i] * columns,
                              columns));
-            while (watch->blocks > blocks) /* what the conversion took: there are many rows */
-                free(watch->block[--watch->blocks]);
+            clg_operands_drop(watch, watch->operands, blocks); /* there are many rows */
         }
     }
     return upload(watch, &(*out)->ref, (*out)->value, count * columns);

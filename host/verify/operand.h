@@ -5,7 +5,7 @@
 
 #include "verify/verify.h"
 
-enum { CLG_MOST_OPERANDS = 12, CLG_MOST_BLOCKS = 96 };
+enum { CLG_MOST_OPERANDS = 20, CLG_MOST_BLOCKS = 192 };
 
 struct clg_operand {
     const char *name;
@@ -33,6 +33,9 @@ struct clg_watch {
 
 /* Frees what the last operation held. */
 void clg_operands_clear(struct clg_watch *watch);
+
+/* Frees what was taken since there were so many operands and blocks. */
+void clg_operands_drop(struct clg_watch *watch, int operands, int blocks);
 
 /* Room for count doubles until the next clear. */
 clg_status clg_operand_room(struct clg_watch *watch, double **out, size_t count);

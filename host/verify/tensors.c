@@ -1,4 +1,5 @@
 /* Which tensor of a network an operand is, by the names of model files where these have one. */
+#include "net/fused.h"
 #include "verify/lockstep.h"
 
 #include <stdio.h>
@@ -33,6 +34,20 @@ static int name_of_layer(struct clg_tensor_part *part, const struct clg_engine *
     return 0;
 }
 
+/* The batch that a fused step gathers ahead. */
+static int name_of_next(struct clg_tensor_part *part, const struct clg_engine_fused *fused,
+                        const struct clg_buf *on)
+{
+    const struct member members[] = {
+        {&fused->x, "next.x"}, {&fused->t, "next.t"}, {&fused->row_hits, "row_hits"}};
+    for (size_t i = 0; i < sizeof members / sizeof *members; i++)
+        if (members[i].buf == on) {
+            snprintf(part->name, sizeof part->name, "%s", members[i].name);
+            return 1;
+        }
+    return 0;
+}
+
 static int name_of(struct clg_tensor_part *part, const struct clg_engine *engine,
                    const struct clg_buf *on)
 {
@@ -50,7 +65,7 @@ static int name_of(struct clg_tensor_part *part, const struct clg_engine *engine
     for (int l = 0; l < engine->layers; l++)
         if (name_of_layer(part, engine, l, on))
             return 1;
-    return 0;
+    return engine->fused && name_of_next(part, engine->fused, on);
 }
 
 /* A slab by its views: what stands in front of and behind "layers.N.weight". */
@@ -105,6 +120,15 @@ static int part_of_slab(struct clg_tensor_part *part, const struct slab *slab,
     return 1;
 }
 
+static void name_of_span(struct clg_tensor_part *part, int parts)
+{
+    char own[sizeof part->name];
+    for (int i = 0; i < parts; i++) {
+        memcpy(own, part[i].name, sizeof own);
+        snprintf(part[i].name, sizeof part[i].name, "span.%.80s", own);
+    }
+}
+
 int clg_parts_of(struct clg_tensor_part *part, const struct clg_engine *engine,
                  const struct clg_engine *teacher, const struct clg_buf *on, const char *operation,
                  const char *name, size_t rows, size_t columns)
@@ -115,6 +139,8 @@ int clg_parts_of(struct clg_tensor_part *part, const struct clg_engine *engine,
         for (int is_bias = 0; is_bias < 2; is_bias++)
             for (int l = 0; l < engine->layers; l++)
                 parts += part_of_slab(&part[parts], &slab, engine, l, is_bias);
+        if (strcmp(operation, "span") == 0) /* beside those of the operations that repeat it */
+            name_of_span(part, parts);
         return parts;
     }
     *part = (struct clg_tensor_part){

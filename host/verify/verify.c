@@ -13,7 +13,7 @@ enum { STEPS = 10 };
 static void begin_result(clg_verify_result *out)
 {
     memset(out, 0, sizeof *out);
-    out->cause = "";
+    out->cause = out->plan = "";
 }
 
 /* What failed without being run again is the operation's. */
@@ -22,6 +22,8 @@ static void take_result(clg_verify_result *out, const struct clg_tally *tally)
     *out = tally->result;
     if (!out->cause)
         out->cause = out->failed ? "operation" : "";
+    if (!out->plan)
+        out->plan = "";
 }
 
 static clg_status run_operations(struct clg_tally *tally, clg_device *device, int operations)
@@ -62,7 +64,8 @@ static clg_status step_end(void *user, const struct clg_step *step)
 static clg_status run_training(struct clg_tally *tally, clg_net *net, clg_device *device,
                                struct clg_lockstep *lockstep)
 {
-    const struct clg_step_hooks hooks = {.user = lockstep, .begin = step_begin, .end = step_end};
+    const struct clg_step_hooks hooks = {
+        .user = lockstep, .every = 1, .begin = step_begin, .end = step_end};
     struct clg_watch *watch;
     char text[32];
     snprintf(text, sizeof text, "%llu", (unsigned long long)lockstep->steps);

@@ -98,15 +98,48 @@ static clg_status batch_data(struct clg_rows *batch, struct clg_operand *operand
     return CLG_OK;
 }
 
+clg_status clg_watch_take_gather(struct clg_watched_gather *o, int *valid, struct clg_watch *watch,
+                                 const char *const name[2], const struct clg_buf *x,
+                                 const struct clg_buf *t, const struct clg_rows *data,
+                                 const struct clg_buf *perm, size_t start, int B)
+{
+    int32_t *row;
+    memset(o, 0, sizeof *o);
+    CLG_TRY(batch_rows(&row, valid, watch, data, perm, start, B));
+    if (!*valid)
+        return CLG_OK;
+    CLG_TRY(batch_data(&o->batch, o->from, watch, data, row, start, (size_t)B, t != NULL));
+    CLG_TRY(clg_operand_write_matrix(&o->x, watch, name[0], x, B, data->features));
+    if (!t)
+        return CLG_OK;
+    return data->target == CLG_TARGET_CLASS
+               ? clg_operand_write_vector(&o->t, watch, name[1], t, (size_t)B)
+               : clg_operand_write_matrix(&o->t, watch, name[1], t, B, data->outputs);
+}
+
+clg_status clg_watch_check_gather(struct clg_watch *watch, const struct clg_watched_gather *o,
+                                  int B)
+{
+    const int I = o->batch.features;
+    double *bound = NULL;
+    CLG_TRY(clg_ops_reference.gather(watch->reference, &o->x->ref, o->t ? &o->t->ref : NULL,
+                                     &o->batch, NULL, 0, B));
+    if (o->batch.x.elem == CLG_U8) {
+        CLG_TRY(clg_operand_room(watch, &bound, o->x->rows * o->x->columns));
+        clg_bound_gather(bound, &watch->limits, o->from[0]->value, o->from[2]->value,
+                         o->from[3]->value, B, I);
+    }
+    CLG_TRY(clg_operand_check(watch, o->x, bound));
+    return o->t ? clg_operand_check(watch, o->t, NULL) : CLG_OK;
+}
+
 clg_status clg_watch_gather(clg_device *device, struct clg_buf *x, struct clg_buf *t,
                             const struct clg_rows *data, const struct clg_buf *perm, size_t start,
                             int B)
 {
+    static const char *const name[2] = {"x", "t"};
     struct clg_watch *watch = watch_of(device);
-    struct clg_operand *to, *labels = NULL, *from[4];
-    struct clg_rows batch;
-    int32_t *row;
-    double *bound = NULL;
+    struct clg_watched_gather o;
     int valid, I = data->features, is_class = data->target == CLG_TARGET_CLASS;
     OPEN(watch, "gather", "B %d, I %d, %s, %s, %s, start %zu", B, I,
          data->x.elem == CLG_U8 ? "bytes" : "reals",
@@ -114,24 +147,11 @@ clg_status clg_watch_gather(clg_device *device, struct clg_buf *x, struct clg_bu
          : is_class ? "class"
                     : "value",
          perm ? "permuted" : "in order", start);
-    CLG_TRY(batch_rows(&row, &valid, watch, data, perm, start, B));
+    CLG_TRY(clg_watch_take_gather(&o, &valid, watch, name, x, t, data, perm, start, B));
     if (!valid)
         return clg_watch_stopped(watch);
-    CLG_TRY(batch_data(&batch, from, watch, data, row, start, (size_t)B, t != NULL));
-    CLG_TRY(clg_operand_write_matrix(&to, watch, "x", x, B, I));
-    if (t)
-        CLG_TRY(is_class ? clg_operand_write_vector(&labels, watch, "t", t, (size_t)B)
-                         : clg_operand_write_matrix(&labels, watch, "t", t, B, data->outputs));
     RUN(watch, gather, device, x, t, data, perm, start, B);
-    CLG_TRY(clg_ops_reference.gather(watch->reference, &to->ref, labels ? &labels->ref : NULL,
-                                     &batch, NULL, 0, B));
-    if (data->x.elem == CLG_U8) {
-        CLG_TRY(clg_operand_room(watch, &bound, to->rows * to->columns));
-        clg_bound_gather(bound, &watch->limits, from[0]->value, from[2]->value, from[3]->value, B,
-                         I);
-    }
-    CLG_TRY(clg_operand_check(watch, to, bound));
-    return labels ? clg_operand_check(watch, labels, NULL) : CLG_OK;
+    return clg_watch_check_gather(watch, &o, B);
 }
 
 /* ------------------------------------------------------------------- runs */
@@ -153,11 +173,14 @@ clg_status clg_watch_stop(struct clg_watch *watch, double began)
 const char *clg_watch_route(const struct clg_watch *watch)
 {
     static const char *const products[] = {"dense_fwd", "delta_bwd", "grad"};
+    const char *operation = watch->tally->operation;
+    int is_product = strncmp(operation, "fused_", 6) == 0;
     if (watch->device->kind == CLG_REFERENCE)
         return "reference";
     for (size_t i = 0; i < sizeof products / sizeof *products; i++)
-        if (strcmp(watch->tally->operation, products[i]) == 0)
-            return clg_way_names[clg_way_of(watch->device)];
+        is_product |= strcmp(operation, products[i]) == 0;
+    if (is_product)
+        return clg_way_names[clg_way_of(watch->device)];
     return "native";
 }
 
@@ -182,7 +205,7 @@ clg_status clg_watch_begin(struct clg_watch **out, clg_device *device, struct cl
     watch->inner = clg_ops_of(device);
     watch->previous = device->ops_override;
     watch->previous_user = device->ops_user;
-    device->ops_override = &clg_watching;
+    device->ops_override = watch->inner->fused_create ? &clg_watching_plans : &clg_watching;
     device->ops_user = watch;
     *out = watch;
     return CLG_OK;

@@ -50,7 +50,23 @@ uint64_t clg_kinks_of_maxout(const double *got, const double *want, const double
 int clg_again_wanted(const struct clg_watch *watch);
 clg_status clg_again_begin(struct clg_watch *watch);
 clg_status clg_again_end(struct clg_watch *watch);
-extern const struct clg_ops clg_watching;
+
+/* The watching table, and the one for a device that has plans besides the plain one. */
+extern const struct clg_ops clg_watching, clg_watching_plans;
+
+/* watch_fused.c: the entries of the plans. */
+clg_status clg_watched_fused_create(struct clg_fused **out, clg_device *device,
+                                    const struct clg_fused_net *net);
+void clg_watched_fused_destroy(struct clg_fused *fused);
+clg_status clg_watched_fused_fwd(struct clg_fused *fused, int l, const struct clg_buf *input,
+                                 int B);
+clg_status clg_watched_fused_head(struct clg_fused *fused, const struct clg_buf *input,
+                                  const struct clg_buf *t, int B, double scale, int *delta);
+clg_status clg_watched_fused_delta(struct clg_fused *fused, int l, int B);
+clg_status clg_watched_fused_learn(struct clg_fused *fused, const struct clg_buf *x,
+                                   const struct clg_buf *t, int B, const struct clg_update *u,
+                                   const struct clg_fused_next *next);
+clg_status clg_watched_span(clg_device *device, const struct clg_span_launch *launch);
 
 /* Whether the device's labels are numbers of classes.  Both sides trust them: where they are not,
  * the operation is not run. */
@@ -58,6 +74,63 @@ int clg_watch_labels_are_valid(struct clg_watch *watch, const struct clg_operand
 
 /* Ends what is being verified, after an input that no operation could bear. */
 clg_status clg_watch_stopped(const struct clg_watch *watch);
+
+/* -------------------------------------------------- what watch_fused.c shares
+ * Operands that are taken before the device runs, and their checks after it; the reference's run is
+ * a part of the check. */
+
+/* What one gather reads and writes; t NULL: x alone. */
+struct clg_watched_gather {
+    struct clg_operand *x, *t, *from[4];
+    struct clg_rows batch; /* its rows alone, on the reference */
+};
+/* name: of x and t.  *valid 0: perm leads out of the data, which is a fault and not to be run. */
+clg_status clg_watch_take_gather(struct clg_watched_gather *o, int *valid, struct clg_watch *watch,
+                                 const char *const name[2], const struct clg_buf *x,
+                                 const struct clg_buf *t, const struct clg_rows *data,
+                                 const struct clg_buf *perm, size_t start, int B);
+clg_status clg_watch_check_gather(struct clg_watch *watch, const struct clg_watched_gather *o,
+                                  int B);
+
+/* What one dense_fwd reads and writes; z NULL: not kept. */
+struct clg_watched_dense {
+    struct clg_operand *y, *z, *in, *weight, *bias;
+};
+clg_status clg_watch_take_dense(struct clg_watched_dense *o, struct clg_watch *watch,
+                                const struct clg_buf *y, const struct clg_buf *z,
+                                const struct clg_buf *x, const struct clg_buf *W,
+                                const struct clg_buf *b, int B, int I, int O, int rows);
+clg_status clg_watch_check_dense(struct clg_watch *watch, const struct clg_watched_dense *o, int B,
+                                 int I, int O, const struct clg_activation *act);
+
+/* What one delta_bwd reads and writes; dy and z may be NULL.  dz (B,O) is what the device had. */
+struct clg_watched_delta {
+    struct clg_operand *dx, *dy, *dz, *W, *y, *z;
+};
+clg_status clg_watch_check_delta(struct clg_watch *watch, const struct clg_watched_delta *o,
+                                 const double *dz, int B, int I, int O,
+                                 const struct clg_activation *act, const struct clg_dropout *drop);
+
+/* What one loss_fwd reads and writes; the last three are NULL where the loss has none.  z
+ * (B,O*pieces) is what the device had, and z->ref holds the same. */
+struct clg_watched_loss {
+    struct clg_operand *y, *dz, *row_loss, *z, *t, *norm, *weights, *teacher;
+};
+void clg_watch_open_loss(struct clg_watch *watch, const char *operation,
+                         const struct clg_loss_case *c, enum clg_target target);
+clg_status clg_watch_take_loss(struct clg_watched_loss *o, struct clg_watch *watch, int B, int O,
+                               const struct clg_loss_spec *loss);
+/* The bounds of y, dz and row_loss, from z, t and the class weights alone. */
+clg_status clg_watch_bound_loss(double *bound[3], struct clg_watch *watch,
+                                const struct clg_watched_loss *o, const double *z,
+                                struct clg_loss_case *c, enum clg_target target);
+clg_status clg_watch_check_loss(struct clg_watch *watch, const struct clg_watched_loss *o,
+                                const double *z, struct clg_loss_case *c, enum clg_target target);
+
+/* Compares the total that starts at stats[first], whose parts may differ, after n terms of that
+ * size; the other two numbers must be what they were. */
+clg_status clg_watch_check_stats(struct clg_watch *watch, const struct clg_operand *stats,
+                                 int first, double size, size_t n);
 
 /* The targets of a batch: classes, or values. */
 clg_status clg_watch_targets(struct clg_operand **out, struct clg_watch *watch,

@@ -18,15 +18,10 @@ static clg_status check_steps(struct clg_watch *watch, const struct clg_operand 
     return CLG_OK;
 }
 
-/* What one dense_fwd reads and writes. */
-struct dense_operands {
-    struct clg_operand *y, *z, *in, *weight, *bias;
-};
-
-static clg_status take_dense(struct dense_operands *o, struct clg_watch *watch,
-                             const struct clg_buf *y, const struct clg_buf *z,
-                             const struct clg_buf *x, const struct clg_buf *W,
-                             const struct clg_buf *b, int B, int I, int O, int rows)
+clg_status clg_watch_take_dense(struct clg_watched_dense *o, struct clg_watch *watch,
+                                const struct clg_buf *y, const struct clg_buf *z,
+                                const struct clg_buf *x, const struct clg_buf *W,
+                                const struct clg_buf *b, int B, int I, int O, int rows)
 {
     o->z = NULL;
     CLG_TRY(clg_operand_write_matrix(&o->y, watch, "y", y, B, O));
@@ -38,8 +33,8 @@ static clg_status take_dense(struct dense_operands *o, struct clg_watch *watch,
 }
 
 /* z by the bound of its product; then y, made by the reference of the device's own z. */
-static clg_status check_kept(struct clg_watch *watch, const struct dense_operands *o, int B, int I,
-                             int O, const struct clg_activation *act)
+static clg_status check_kept(struct clg_watch *watch, const struct clg_watched_dense *o, int B,
+                             int I, int O, const struct clg_activation *act)
 {
     static const struct clg_activation identity = {.kind = CLG_IDENTITY, .pieces = 1};
     double *bound, *z, *want;
@@ -56,29 +51,35 @@ static clg_status check_kept(struct clg_watch *watch, const struct dense_operand
     return clg_operand_check(watch, o->y, bound);
 }
 
+clg_status clg_watch_check_dense(struct clg_watch *watch, const struct clg_watched_dense *o, int B,
+                                 int I, int O, const struct clg_activation *act)
+{
+    double *bound, *want;
+    CLG_TRY(clg_ops_reference.dense_fwd(watch->reference, &o->y->ref, o->z ? &o->z->ref : NULL,
+                                        &o->in->ref, &o->weight->ref, &o->bias->ref, B, I, O, act));
+    if (o->z)
+        return check_kept(watch, o, B, I, O, act);
+    CLG_TRY(clg_operand_room(watch, &bound, o->y->rows * o->y->columns));
+    clg_bound_dense_fwd(bound, &watch->limits, o->in->value, o->weight->value, o->bias->value, B, I,
+                        O, act);
+    CLG_TRY(clg_operand_results(watch, o->y, NULL, &want));
+    clg_tally_kinks(watch->tally, clg_kinks_of_layer(want, bound, o->in->value, o->weight->value,
+                                                     o->bias->value, B, I, O, act));
+    CLG_TRY(clg_operand_check(watch, o->y, bound));
+    return act->kind == CLG_STEP ? check_steps(watch, o->y, bound) : CLG_OK;
+}
+
 clg_status clg_watch_dense_fwd(clg_device *device, struct clg_buf *y, struct clg_buf *z,
                                const struct clg_buf *x, const struct clg_buf *W,
                                const struct clg_buf *b, int B, int I, int O,
                                const struct clg_activation *act)
 {
     struct clg_watch *watch = watch_of(device);
-    struct dense_operands o;
-    double *bound, *want;
+    struct clg_watched_dense o;
     OPEN(watch, "dense_fwd", "B %d, I %d, O %d, " ACT_TEXT, B, I, O, ACT_VALUES(act));
-    CLG_TRY(take_dense(&o, watch, y, z, x, W, b, B, I, O, O * act->pieces));
+    CLG_TRY(clg_watch_take_dense(&o, watch, y, z, x, W, b, B, I, O, O * act->pieces));
     RUN(watch, dense_fwd, device, y, z, x, W, b, B, I, O, act);
-    CLG_TRY(clg_ops_reference.dense_fwd(watch->reference, &o.y->ref, o.z ? &o.z->ref : NULL,
-                                        &o.in->ref, &o.weight->ref, &o.bias->ref, B, I, O, act));
-    if (o.z)
-        return check_kept(watch, &o, B, I, O, act);
-    CLG_TRY(clg_operand_room(watch, &bound, o.y->rows * o.y->columns));
-    clg_bound_dense_fwd(bound, &watch->limits, o.in->value, o.weight->value, o.bias->value, B, I, O,
-                        act);
-    CLG_TRY(clg_operand_results(watch, o.y, NULL, &want));
-    clg_tally_kinks(watch->tally, clg_kinks_of_layer(want, bound, o.in->value, o.weight->value,
-                                                     o.bias->value, B, I, O, act));
-    CLG_TRY(clg_operand_check(watch, o.y, bound));
-    return act->kind == CLG_STEP ? check_steps(watch, o.y, bound) : CLG_OK;
+    return clg_watch_check_dense(watch, &o, B, I, O, act);
 }
 
 clg_status clg_watch_output_fwd(clg_device *device, struct clg_buf *y, const struct clg_buf *z,
@@ -117,16 +118,14 @@ clg_status clg_watch_dropout_fwd(clg_device *device, struct clg_buf *y, const st
     return clg_operand_check(watch, to, bound);
 }
 
-/* What one delta_bwd reads and writes. */
-struct delta_operands {
-    struct clg_operand *dx, *dy, *dz, *W, *y, *z;
-};
-
-static clg_status check_delta(struct clg_watch *watch, const struct delta_operands *o, int B, int I,
-                              int O, const struct clg_activation *act,
-                              const struct clg_dropout *drop)
+clg_status clg_watch_check_delta(struct clg_watch *watch, const struct clg_watched_delta *o,
+                                 const double *dz, int B, int I, int O,
+                                 const struct clg_activation *act, const struct clg_dropout *drop)
 {
     double *bound, *want, *size, *mask = NULL;
+    CLG_TRY(clg_ops_reference.delta_bwd(watch->reference, &o->dx->ref, o->dy ? &o->dy->ref : NULL,
+                                        &o->dz->ref, &o->W->ref, &o->y->ref,
+                                        o->z ? &o->z->ref : NULL, B, I, O, act, drop));
     CLG_TRY(clg_operand_room(watch, &bound, o->dx->rows * o->dx->columns));
     CLG_TRY(clg_operand_room(watch, &size, 2 * (size_t)I));
     CLG_TRY(clg_operand_results(watch, o->dx, NULL, &want));
@@ -135,7 +134,7 @@ static clg_status check_delta(struct clg_watch *watch, const struct delta_operan
         clg_dropout_mask(mask, (size_t)B * (size_t)I, drop);
     }
     const struct clg_delta_case c = {.dx = want,
-                                     .dz = o->dz->value,
+                                     .dz = dz,
                                      .W = o->W->value,
                                      .y = o->y->value,
                                      .z = o->z ? o->z->value : NULL,
@@ -155,7 +154,7 @@ clg_status clg_watch_delta_bwd(clg_device *device, struct clg_buf *dx, struct cl
                                const struct clg_dropout *drop)
 {
     struct clg_watch *watch = watch_of(device);
-    struct delta_operands o = {0};
+    struct clg_watched_delta o = {0};
     OPEN(watch, "delta_bwd", "B %d, I %d, O %d, " ACT_TEXT ", dropout %g", B, I, O, ACT_VALUES(act),
          drop ? drop->p : 0.0);
     CLG_TRY(clg_operand_write_matrix(&o.dx, watch, "dx", dx, B, I * act->pieces));
@@ -167,10 +166,7 @@ clg_status clg_watch_delta_bwd(clg_device *device, struct clg_buf *dx, struct cl
     if (z)
         CLG_TRY(clg_operand_matrix(&o.z, watch, "z", z, B, I * act->pieces));
     RUN(watch, delta_bwd, device, dx, dy, dz, W, y, z, B, I, O, act, drop);
-    CLG_TRY(clg_ops_reference.delta_bwd(watch->reference, &o.dx->ref, o.dy ? &o.dy->ref : NULL,
-                                        &o.dz->ref, &o.W->ref, &o.y->ref, o.z ? &o.z->ref : NULL, B,
-                                        I, O, act, drop));
-    return check_delta(watch, &o, B, I, O, act, drop);
+    return clg_watch_check_delta(watch, &o, o.dz->value, B, I, O, act, drop);
 }
 
 clg_status clg_watch_grad(clg_device *device, struct clg_buf *dW, struct clg_buf *db,

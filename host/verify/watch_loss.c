@@ -3,13 +3,8 @@
 
 #include <stdio.h>
 
-/* The last two are NULL where the loss has none. */
-struct loss_operands {
-    struct clg_operand *y, *dz, *row_loss, *z, *t, *norm, *weights, *teacher;
-};
-
-static clg_status take_loss(struct loss_operands *o, struct clg_watch *watch, int B, int O,
-                            const struct clg_loss_spec *loss)
+clg_status clg_watch_take_loss(struct clg_watched_loss *o, struct clg_watch *watch, int B, int O,
+                               const struct clg_loss_spec *loss)
 {
     if (loss->class_weights) {
         size_t count = (size_t)(O > 1 ? O : 2);
@@ -22,32 +17,47 @@ static clg_status take_loss(struct loss_operands *o, struct clg_watch *watch, in
     return CLG_OK;
 }
 
-static clg_status check_loss(struct clg_watch *watch, const struct loss_operands *o,
-                             struct clg_loss_case *c, enum clg_target target)
+clg_status clg_watch_bound_loss(double *bound[3], struct clg_watch *watch,
+                                const struct clg_watched_loss *o, const double *z,
+                                struct clg_loss_case *c, enum clg_target target)
 {
     size_t count = (size_t)c->B * (size_t)c->O;
-    double *y_bound, *dz_bound, *row_bound, *t = o->t->value;
-    CLG_TRY(clg_operand_room(watch, &y_bound, count));
-    CLG_TRY(clg_operand_room(watch, &dz_bound, count * (size_t)c->act->pieces));
-    CLG_TRY(clg_operand_room(watch, &row_bound, (size_t)c->B));
+    double *t = o->t->value;
+    CLG_TRY(clg_operand_room(watch, &bound[0], count));
+    CLG_TRY(clg_operand_room(watch, &bound[1], count * (size_t)c->act->pieces));
+    CLG_TRY(clg_operand_room(watch, &bound[2], (size_t)c->B));
     if (target == CLG_TARGET_CLASS) {
         CLG_TRY(clg_operand_room(watch, &t, count));
         clg_targets_spread(t, o->t->value, c->B, c->O);
         c->labels = o->t->value;
     }
-    c->z = o->z->value;
+    c->z = z;
     c->t = t;
     c->class_weights = o->weights ? o->weights->value : NULL;
     c->teacher_z = o->teacher ? o->teacher->value : NULL;
-    clg_bound_loss_fwd(y_bound, dz_bound, row_bound, &watch->limits, c);
-    CLG_TRY(clg_operand_check(watch, o->y, y_bound));
-    CLG_TRY(clg_operand_check(watch, o->dz, dz_bound));
-    return clg_operand_check(watch, o->row_loss, row_bound);
+    clg_bound_loss_fwd(bound[0], bound[1], bound[2], &watch->limits, c);
+    return CLG_OK;
 }
 
-/* The loss as a text of its numbers. */
-static void open_loss(struct clg_watch *watch, const struct clg_loss_case *c,
-                      enum clg_target target)
+clg_status clg_watch_check_loss(struct clg_watch *watch, const struct clg_watched_loss *o,
+                                const double *z, struct clg_loss_case *c, enum clg_target target)
+{
+    double *bound[3];
+    struct clg_loss_spec mirror = *c->spec;
+    mirror.class_weights = o->weights ? &o->weights->ref : NULL;
+    mirror.norm = o->norm ? &o->norm->ref : NULL;
+    mirror.teacher_z = o->teacher ? &o->teacher->ref : NULL;
+    CLG_TRY(clg_ops_reference.loss_fwd(watch->reference, &o->y->ref, &o->dz->ref, &o->row_loss->ref,
+                                       &o->z->ref, &o->t->ref, c->B, c->O, &mirror, c->act, target,
+                                       c->scale, c->mean));
+    CLG_TRY(clg_watch_bound_loss(bound, watch, o, z, c, target));
+    CLG_TRY(clg_operand_check(watch, o->y, bound[0]));
+    CLG_TRY(clg_operand_check(watch, o->dz, bound[1]));
+    return clg_operand_check(watch, o->row_loss, bound[2]);
+}
+
+void clg_watch_open_loss(struct clg_watch *watch, const char *operation,
+                         const struct clg_loss_case *c, enum clg_target target)
 {
     const struct clg_loss_spec *loss = c->spec;
     char text[96] = "";
@@ -55,7 +65,7 @@ static void open_loss(struct clg_watch *watch, const struct clg_loss_case *c,
         snprintf(text, sizeof text, " delta %g", loss->delta);
     if (loss->teacher_z)
         snprintf(text, sizeof text, " teacher T %g mix %g", loss->temperature, loss->mix);
-    OPEN(watch, "loss_fwd", "B %d, O %d, %s%s smoothing %g%s, " ACT_TEXT ", %s, scale %g%s", c->B,
+    OPEN(watch, operation, "B %d, O %d, %s%s smoothing %g%s, " ACT_TEXT ", %s, scale %g%s", c->B,
          c->O, clg_loss_names[loss->kind], text, loss->smoothing,
          loss->class_weights ? " weights" : "", ACT_VALUES(c->act),
          target == CLG_TARGET_CLASS ? "class" : "value", c->scale, c->mean ? " mean" : "");
@@ -68,11 +78,10 @@ clg_status clg_watch_loss_fwd(clg_device *device, struct clg_buf *y, struct clg_
                               enum clg_target target, double scale, int mean)
 {
     struct clg_watch *watch = watch_of(device);
-    struct loss_operands o = {0};
+    struct clg_watched_loss o = {0};
     struct clg_loss_case c = {
         .B = B, .O = O, .spec = loss, .act = act, .scale = scale, .mean = mean};
-    struct clg_loss_spec mirror = *loss;
-    open_loss(watch, &c, target);
+    clg_watch_open_loss(watch, "loss_fwd", &c, target);
     CLG_TRY(clg_operand_write_matrix(&o.y, watch, "y", y, B, O));
     CLG_TRY(clg_operand_write_matrix(&o.dz, watch, "dz", dz, B, O * act->pieces));
     CLG_TRY(clg_operand_write_vector(&o.row_loss, watch, "row_loss", row_loss, (size_t)B));
@@ -80,13 +89,7 @@ clg_status clg_watch_loss_fwd(clg_device *device, struct clg_buf *y, struct clg_
     CLG_TRY(clg_watch_targets(&o.t, watch, t, B, O, target));
     if (target == CLG_TARGET_CLASS && !clg_watch_labels_are_valid(watch, o.t, O))
         return clg_watch_stopped(watch);
-    CLG_TRY(take_loss(&o, watch, B, O, loss));
+    CLG_TRY(clg_watch_take_loss(&o, watch, B, O, loss));
     RUN(watch, loss_fwd, device, y, dz, row_loss, z, t, B, O, loss, act, target, scale, mean);
-    mirror.class_weights = o.weights ? &o.weights->ref : NULL;
-    mirror.norm = o.norm ? &o.norm->ref : NULL;
-    mirror.teacher_z = o.teacher ? &o.teacher->ref : NULL;
-    CLG_TRY(clg_ops_reference.loss_fwd(watch->reference, &o.y->ref, &o.dz->ref, &o.row_loss->ref,
-                                       &o.z->ref, &o.t->ref, B, O, &mirror, act, target, scale,
-                                       mean));
-    return check_loss(watch, &o, &c, target);
+    return clg_watch_check_loss(watch, &o, o.z->value, &c, target);
 }

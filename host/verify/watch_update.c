@@ -1,10 +1,8 @@
 /* Watched figures (score, penalty, norms, living units), clipping and updates. */
 #include "verify/watch.h"
 
-/* Compares the total that starts at stats[first], whose parts may differ, and that the other two
- * numbers are what they were. */
-static clg_status check_stats(struct clg_watch *watch, const struct clg_operand *stats, int first,
-                              double size, size_t n)
+clg_status clg_watch_check_stats(struct clg_watch *watch, const struct clg_operand *stats,
+                                 int first, double size, size_t n)
 {
     double *got, *want;
     const double *before = stats->value, *kept = before + (2 - first);
@@ -36,7 +34,7 @@ clg_status clg_watch_score(clg_device *device, struct clg_buf *stats, struct clg
                                     &out->ref, &want->ref, B, O, target));
     for (int b = 0; b < B; b++)
         size += losses->value[b] < 0 ? -losses->value[b] : losses->value[b];
-    CLG_TRY(check_stats(watch, sums, 0, size, (size_t)B));
+    CLG_TRY(clg_watch_check_stats(watch, sums, 0, size, (size_t)B));
     return clg_operand_check(watch, counts, NULL);
 }
 
@@ -56,7 +54,7 @@ clg_status clg_watch_penalty(clg_device *device, struct clg_buf *stats, struct c
     for (size_t i = 0; i < n; i++)
         size += weights->value[i] * weights->value[i];
     /* two terms more: factor as a float, and its product */
-    return check_stats(watch, sums, 2, size * (factor < 0 ? -factor : factor), n + 2);
+    return clg_watch_check_stats(watch, sums, 2, size * (factor < 0 ? -factor : factor), n + 2);
 }
 
 clg_status clg_watch_square_sum(clg_device *device, struct clg_buf *out, struct clg_buf *scratch,

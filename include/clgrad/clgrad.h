@@ -1,7 +1,8 @@
 /* clgrad: training of multilayer perceptrons on any OpenCL device, checked against the CPU.
  *
  * The whole public interface, in reading order: status, configuration, device, data, network,
- * engine (one network resident on one device), training, evaluation, export, verification.
+ * engine (one network resident on one device), training, evaluation, export, verification,
+ * profiling, reports.
  *
  * May change between 0.x versions: the fields of the structs below (they only grow at the end)
  * and the set of configuration keys.  Will not change: the meaning of a status code, the model
@@ -293,7 +294,8 @@ CLG_API clg_status clg_engine_pull(clg_engine *engine);
 
 /* --------------------------------------------------------------- training */
 
-/* A run's folder: config.ini, metrics.jsonl, last.safetensors, best.safetensors. */
+/* A run's folder: config.ini, metrics.jsonl, last.safetensors, best.safetensors, and run.json,
+ * where clg_train says at its end how the run ended and on which device. */
 typedef struct clg_run clg_run;
 
 /* Makes the folder where it is missing, takes its lock (CLG_EIO where a living run has it), and
@@ -327,8 +329,8 @@ typedef struct clg_train_hooks {
     /* Asked between steps, from the thread that trains; not 0 ends the training after a last save
      * with CLG_ECANCELLED.  May read a flag that another thread or a signal sets. */
     int (*should_stop)(void *user);
-    /* A line about a decision taken: the plan and the route in use, the best epoch.  One that begins
-     * with "warning: " the user should see: verification found the device wrong. */
+    /* A line about a decision taken: the plan and the route in use, the best epoch.  One that
+     * begins with "warning: " the user should see: verification found the device wrong. */
     void (*log)(void *user, const char *line);
 } clg_train_hooks;
 
@@ -337,9 +339,9 @@ typedef struct clg_train_result {
     uint64_t steps;
     double loss, cost, accuracy, val_loss, val_accuracy; /* of the last epoch; NaN where unknown */
     double seconds;
-    int best_epoch;    /* with the lowest validation (else training) loss; 0: none */
-    int stopped_early; /* 1: patience ran out, and net holds the best epoch's parameters */
-    uint64_t checks;   /* steps checked against the reference (check-every) */
+    int best_epoch;       /* with the lowest validation (else training) loss; 0: none */
+    int stopped_early;    /* 1: patience ran out, and net holds the best epoch's parameters */
+    uint64_t checks;      /* steps checked against the reference (check-every) */
     double check_seconds; /* and what they took, the steps themselves included */
 } clg_train_result;
 
@@ -412,10 +414,11 @@ typedef struct clg_verify_result {
     double worst;      /* largest error in units of its bound; at most 1 where all is well */
     char first[512];   /* the first that failed: operation, shape, element, both values */
     uint64_t elements; /* compared */
-    /* Elements within their bound of a kink (a relu's 0, the tie of a maxout), but not on it: either
-     * side is right. */
+    /* Elements within their bound of a kink (a relu's 0, the tie of a maxout), but not on it:
+     * either side is right. */
     uint64_t kinks;
-    /* Training: 1 where more than 1 % of a tensor was undecided or at a kink, and nothing failed. */
+    /* Training: 1 where more than 1 % of a tensor was undecided or at a kink, and nothing failed.
+     */
     int too_many;
     uint64_t first_step;   /* training: the step of `first`, from 1; 0: nothing failed */
     char first_tensor[96]; /* and its tensor, "layers.0.weight" */
@@ -425,13 +428,15 @@ typedef struct clg_verify_result {
     const char *cause;
     double drift;          /* training: the largest relative drift of a tensor, both running free */
     char drift_tensor[96]; /* which tensor; "" where nothing was compared */
+    const char *plan;      /* training: "plain", "fused" or "resident", static; "" for none */
 } clg_verify_result;
 
 /* One operation that was compared; texts are valid during the call. */
 typedef struct clg_verify_case {
-    /* route: of products register, local or clblast, else native; reference.  shape has the seed. */
+    /* route: of products register, local or clblast, else native; reference.  shape has the seed.
+     */
     const char *operation, *route, *shape;
-    uint64_t step;                         /* of a training, from 1; 0: a single operation */
+    uint64_t step; /* of a training, from 1; 0: a single operation */
     int failed, undecided;
     uint64_t elements, kinks;
     double nmse;  /* sum of squared errors over that of the reference's squares */
@@ -515,9 +520,9 @@ typedef struct clg_repeat_options {
 
 typedef struct clg_repeat_result {
     int runs, steps;
-    int differing;  /* runs whose bits are not the first's */
-    int unit;       /* 1: also run with one compute unit alone */
-    char note[256]; /* why not, "" */
+    int differing;   /* runs whose bits are not the first's */
+    int unit;        /* 1: also run with one compute unit alone */
+    char note[256];  /* why not, "" */
     char first[512]; /* the first difference: run, tensor, element, both values; "" for none */
 } clg_repeat_result;
 
@@ -526,6 +531,199 @@ typedef struct clg_repeat_result {
  * network of its own.  CLG_EMISMATCH where they differ; options may be NULL. */
 CLG_API clg_status clg_verify_repeat(clg_repeat_result *out, const clg_net *net, clg_device *device,
                                      const clg_dataset *data, const clg_repeat_options *options);
+
+/* -------------------------------------------------------------- profiling */
+
+enum { CLG_ROOFS_MOST = 16 };
+
+/* One measured ceiling: GFLOP/s ("fma float16") or GB/s ("read memory", "copy 256 KiB"). */
+typedef struct clg_roof {
+    char name[32];
+    double rate;
+    double size; /* bandwidth: bytes that a compute unit goes over; product: operations; else 0 */
+} clg_roof;
+
+/* What a device can do, as measured.  compute: independent multiply-adds by vector width; chain:
+ * one dependent chain a work-item, by instruction and width, as clpeak measures; read and copy: by
+ * working set, the farthest memory first, a copy counting both ways; product: the library's own
+ * matrix products, smallest first. */
+typedef struct clg_roofs {
+    clg_roof compute[CLG_ROOFS_MOST], chain[CLG_ROOFS_MOST];
+    clg_roof read[CLG_ROOFS_MOST], copy[CLG_ROOFS_MOST];
+    clg_roof product[CLG_ROOFS_MOST];
+    int computes, chains, reads, copies, products;
+    double launch_us; /* a launch of many in a row */
+    double wait_us;   /* a launch that is waited for */
+    double read_us;   /* four bytes read back */
+    int remembered;   /* 1: measured before, for this device and driver */
+} clg_roofs;
+
+/* The device's roofs: those remembered beside its program binaries, or, with anew 1 or where there
+ * are none, measured now (seconds).  CLG_EUSAGE for the reference. */
+CLG_API clg_status clg_device_roofs(clg_roofs *out, clg_device *device, int anew);
+
+/* Remembers roofs for the device: with what another program measured, where that is higher. */
+CLG_API clg_status clg_device_roofs_keep(clg_device *device, const clg_roofs *roofs);
+
+/* What a device did over some time: every launch and copy with its begin and end. */
+typedef struct clg_profile clg_profile;
+
+typedef enum clg_phase {
+    CLG_PHASE_DATA,
+    CLG_PHASE_FORWARD,
+    CLG_PHASE_BACKWARD,
+    CLG_PHASE_UPDATE,
+    CLG_PHASE_FIGURES, /* loss and hits added up */
+    CLG_PHASES
+} clg_phase;
+
+/* "data", "forward", "backward", "update", "figures". */
+CLG_API const char *clg_phase_name(clg_phase phase);
+
+typedef struct clg_profile_row {
+    char name[48]; /* "dense_fwd 0": a kernel and its layer; "read", "write", "host gaps" */
+    int kernel;    /* 1: a kernel; 0: transfers or gaps */
+    int layer;     /* -1: of several, or of none */
+    int shared;    /* 1: one launch does the work of several layers or phases */
+    uint64_t calls;
+    double ms;                          /* in all */
+    double share;                       /* of the wall time, 0 to 1 */
+    double gflops, gbps, flop_per_byte; /* NaN where not known */
+    double of_roof; /* rate over what is attainable, 0 to 1; NaN where not known */
+    char bound[24]; /* by what: "compute", "read 256 KiB", "launch"; "" where not known */
+} clg_profile_row;
+
+typedef struct clg_profile_summary {
+    uint64_t steps;
+    int batch;
+    char plan[16];           /* plain, fused, resident */
+    double wall_ms, rows_ms; /* by the host's clock; the sum of all rows */
+    double busy;             /* share of the wall time in which the device had something to do */
+    double plain_ms;         /* wall time of the same steps without events; NaN: not measured */
+    double overhead;         /* of profiling: wall_ms over plain_ms, less 1 */
+    double launches, flops, bytes;    /* a step */
+    double measured_us, predicted_us; /* a step, without events where that was measured */
+    int rows, layers, hints;
+    int lost; /* commands beyond what is kept, which no row counts */
+} clg_profile_summary;
+
+typedef struct clg_profile_options {
+    uint64_t steps;  /* 0 means 200 */
+    uint64_t warmup; /* 0 means 20 */
+    int rounds;      /* with and without events in turn; 0: as many as the time of one suggests */
+    void *user;
+    int (*should_stop)(void *user);
+} clg_profile_options;
+
+/* Trains copies of net on data for warmup and steps, as its config says, with and without events in
+ * turn: net is not changed.  The rows are those of the median round with events. */
+CLG_API clg_status clg_profile_training(clg_profile **out, const clg_net *net, clg_device *device,
+                                        const clg_dataset *data,
+                                        const clg_profile_options *options);
+
+/* Records what the device does from here on until clg_profile_stop.  The device has a queue of its
+ * own meanwhile, and no other profile.  The reference records nothing: CLG_EUSAGE. */
+CLG_API clg_status clg_profile_start(clg_profile **out, clg_device *device);
+CLG_API clg_status clg_profile_stop(clg_profile *profile);
+CLG_API void clg_profile_destroy(clg_profile *profile);
+
+/* Of a profile that is complete.  Rows by falling time. */
+CLG_API clg_profile_summary clg_profile_summarise(const clg_profile *profile);
+CLG_API const clg_profile_row *clg_profile_rows(const clg_profile *profile, size_t *count);
+CLG_API const clg_roofs *clg_profile_roofs(const clg_profile *profile);
+
+/* Milliseconds of layer (-1: of none, as data and figures are) in phase; *shared (may be NULL) is 1
+ * where a part of it is a launch's share, apportioned by predicted time. */
+CLG_API double clg_profile_ms(const clg_profile *profile, int layer, clg_phase phase, int *shared);
+
+/* A line about what the figures call for; NULL beyond the last. */
+CLG_API const char *clg_profile_hint(const clg_profile *profile, int index);
+
+/* Writes the recording as a Chrome trace (JSON), which Perfetto and chrome://tracing open. */
+CLG_API clg_status clg_profile_trace(const clg_profile *profile, const char *path);
+
+/* ---- on paper */
+
+enum { CLG_PURPOSES_MOST = 16 };
+
+typedef struct clg_estimate {
+    char plan[16]; /* plain, fused, resident */
+    int batch;
+    double launches, flops, bytes; /* a training step */
+    double step_us;                /* predicted from the roofs; NaN on the reference */
+    uint64_t memory, budget;       /* bytes on the device, wanted and allowed */
+    struct {
+        char name[32];
+        uint64_t bytes;
+    } purpose[CLG_PURPOSES_MOST]; /* the largest first */
+    int purposes;
+    double phase_us[CLG_PHASES]; /* shares of step_us, launches left out */
+} clg_estimate;
+
+/* What training net would take, before anything is allocated or run; data (may be NULL: rows of
+ * numbers that are streamed by the caller) lies on the device.  batch 0: as net's config says. */
+CLG_API clg_status clg_training_estimate(clg_estimate *out, const clg_net *net, clg_device *device,
+                                         const clg_dataset *data, int batch);
+
+/* ----------------------------------------------------------------- tuning */
+
+/* What came of one choice that training makes on a device. */
+typedef struct clg_tune_knob {
+    const char *name, *about;      /* "groups", and what it decides; static */
+    const char *fallback, *chosen; /* its default, and what is better or the default; static */
+    double ratio;                  /* speed over that of the default; 1 where it stays */
+    int measured;                  /* 0: it decides nothing here, or no time was left */
+} clg_tune_knob;
+
+typedef struct clg_tune_options {
+    double seconds; /* of measuring, at most; 0 means 90 */
+    int widest;     /* layer of the networks that are trained: 64, 128, 512 or, for 0, 2048 */
+    void *user;
+    void (*knob)(void *user, const clg_tune_knob *knob); /* called for each; may be NULL */
+    int (*should_stop)(void *user); /* not 0 ends it with CLG_ECANCELLED; may be NULL */
+} clg_tune_options;
+
+typedef struct clg_tune_result {
+    int knobs, measured, moved; /* moved: stand elsewhere than at their default */
+    int late;                   /* 1: the time ended before the last was measured */
+    int kept;                   /* 1: the record was written, and trainings take it from now on */
+    double seconds;             /* of measuring and verifying */
+    char tuned[1024]; /* "groups:16,plan-1m:fused", as the option tuned has it; or "none" */
+} clg_tune_result;
+
+/* Tries other choices than the defaults in short trainings on the device and keeps what is more
+ * than 3 % faster, beside the program binaries, for this device, driver and version.  What it has
+ * chosen must pass verification and give the bits of the defaults (but for products by CLBlast):
+ * else CLG_EMISMATCH, and nothing is kept.  options may be NULL. */
+CLG_API clg_status clg_tune(clg_tune_result *out, clg_device *device,
+                            const clg_tune_options *options);
+
+/* ---------------------------------------------------------------- reports */
+
+/* What one run or several have to show: their folders' contents, and what each model makes of its
+ * test data (else its validation data, else the rows it was trained on). */
+typedef struct clg_report clg_report;
+
+typedef struct clg_report_options {
+    clg_device *device;      /* runs the models; NULL: the reference */
+    const clg_dataset *data; /* the examples of the only run; NULL: found by its config.ini */
+    const char *data_name;   /* what the page calls them: "test data"; at most 31 bytes are shown */
+} clg_report_options;
+
+/* Reads count runs' folders and runs their models.  options may be NULL.  CLG_EDATA names a folder
+ * that is no run's, or the file and line in it that cannot be read; data that cannot be found again
+ * is no failure, the report says so.  The caller's data must outlive the report. */
+CLG_API clg_status clg_report_create(clg_report **out, const char *const *runs, size_t count,
+                                     const clg_report_options *options);
+CLG_API void clg_report_destroy(clg_report *report);
+
+/* Writes the report as one HTML file that needs no other: temporary file, fsync, rename.  path NULL
+ * means RUN/report.html of the only run. */
+CLG_API clg_status clg_report_write(const clg_report *report, const char *path);
+
+/* The report in short: text for a terminal with so many columns (0: 80), or one line of JSON; the
+ * caller frees it with clg_text_free. */
+CLG_API clg_status clg_report_summary(char **text, const clg_report *report, int columns, int json);
 
 #ifdef __cplusplus
 }

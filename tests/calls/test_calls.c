@@ -80,8 +80,8 @@ static struct counts read_counts(const char *path)
         value_of(text, "buffers "), value_of(text, "total "),  value_of(text, "seconds ")};
 }
 
-/* Trains for so many steps on device, counted. */
-static struct counts train(const char *device, int steps)
+/* Trains for so many steps on device by plan, counted. */
+static struct counts train(const char *device, const char *plan, int steps)
 {
     char command[16384], calls[4200];
     const char *folder = harness_folder();
@@ -89,9 +89,9 @@ static struct counts train(const char *device, int steps)
     snprintf(command, sizeof command,
              "cd '%s' && CLGRAD_CALLS='%s' LD_PRELOAD='%s' '%s/clgrad' train --train x.npy,y.npy "
              "--layers 16 --batch 16 --steps %d --save-every 1000s --progress none --device '%s' "
-             "--out run%d 2>train.err >train.out || { cat train.err >&2; exit 1; }",
+             "--plan %s --out run%d 2>train.err >train.out || { cat train.err >&2; exit 1; }",
              folder, calls, required("CLGRAD_COUNT_CALLS"), required("CLGRAD_TEST_BINARY"), steps,
-             device, steps);
+             device, plan, steps);
     ck_assert_int_eq(system(command), 0);
     snprintf(command, sizeof command, "rm -r '%s/run%d'", folder, steps);
     ck_assert_int_eq(system(command), 0);
@@ -106,10 +106,14 @@ static const char *device_name(void)
 
 START_TEST(the_loop_only_enqueues)
 {
-    train(device_name(), 2); /* programs are built and stored here, so that both runs find them */
-    struct counts few = train(device_name(), 100), many = train(device_name(), 500);
-    ck_assert_msg(many.launches - few.launches >= 400, "%g and %g launches", few.launches,
-                  many.launches);
+    static const char *const plans[] = {"plain", "fused", "auto"};
+    const char *plan = plans[_i];
+    /* programs are built and stored here, so that both runs find them */
+    train(device_name(), plan, 2);
+    struct counts few = train(device_name(), plan, 100), many = train(device_name(), plan, 500);
+    /* auto takes the resident plan here, which needs no launch a step */
+    ck_assert_msg(many.launches - few.launches >= (strcmp(plan, "auto") ? 400 : 0),
+                  "%g and %g launches", few.launches, many.launches);
     ck_assert_msg(few.writes > 0 && few.reads > 0, "%g writes, %g reads", few.writes, few.reads);
     ck_assert_msg(few.reads == many.reads, "%g and %g reads", few.reads, many.reads);
     ck_assert_msg(few.writes == many.writes, "%g and %g writes", few.writes, many.writes);
@@ -124,7 +128,7 @@ END_TEST
 
 START_TEST(the_reference_makes_no_call)
 {
-    struct counts none = train("ref", 10);
+    struct counts none = train("ref", "auto", 10);
     ck_assert_msg(none.total == 0, "%g calls", none.total);
 }
 END_TEST
@@ -172,7 +176,7 @@ int main(void)
     tcase_set_timeout(tests, 0);
     tcase_add_test(tests, no_call_escapes);
     tcase_add_test(tests, the_reference_makes_no_call);
-    tcase_add_test(tests, the_loop_only_enqueues);
+    tcase_add_loop_test(tests, the_loop_only_enqueues, 0, 3);
     suite_add_tcase(suite, tests);
     return harness_run(suite);
 }

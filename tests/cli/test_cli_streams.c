@@ -50,7 +50,7 @@ START_TEST(training_prints_one_result)
     expect(0);
     ck_assert_int_eq(run_lines(run.out), 1);
     ck_assert_ptr_nonnull(strstr(run.out, "training: loss "));
-    ck_assert_int_eq(run_lines(run.err), 4); /* the device, three epochs */
+    ck_assert_int_eq(run_lines(run.err), 5); /* the device, three epochs, the report */
     ck_assert_ptr_nonnull(strstr(run.err, "epoch 3/3  step 3/3  loss "));
     ck_assert_ptr_null(strchr(run.err, '\033'));
 }
@@ -197,7 +197,7 @@ START_TEST(decisions_are_said_with_v)
     run_clgrad(&run, "", XOR "--epochs 3 -v");
     expect(0);
     ck_assert_ptr_nonnull(strstr(run.err, "best epoch 3: training loss "));
-    ck_assert_int_eq(run_lines(run.err), 5);
+    ck_assert_int_eq(run_lines(run.err), 6);
     run_clgrad(&run, "", XOR "--epochs 3");
     ck_assert_ptr_null(strstr(run.err, "best epoch"));
 }

@@ -35,10 +35,21 @@ finds() {
     fi
 }
 
+# joined FILE: the file with those that it includes
+joined() {
+    while IFS= read -r line; do
+        case $line in
+        '#include "'*.clh\") part=${line#*\"} && (joined "$kernels/${part%\"}") ;;
+        *) printf '%s\n' "$line" ;;
+        esac
+    done <"$1"
+}
+
 # source_of FILE SED_SCRIPT: the kernel file with its prelude, changed
 source_of() {
-    { cat "$kernels/prelude.clh" && sed "$2" "$kernels/$1.cl"; } >"$folder/$1.cl"
-    if cat "$kernels/prelude.clh" "$kernels/$1.cl" | cmp -s - "$folder/$1.cl"; then
+    { cat "$kernels/prelude.clh" && joined "$kernels/$1.cl"; } >"$folder/joined"
+    sed "$2" "$folder/joined" >"$folder/$1.cl"
+    if cmp -s "$folder/joined" "$folder/$1.cl"; then
         echo "FAILED: '$2' changes nothing in $1.cl"
         failed=1
     fi

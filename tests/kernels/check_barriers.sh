@@ -16,25 +16,27 @@ export CLGRAD_CACHE
 
 failed=0
 tried=0
-for path in $(grep -l 'barrier(' "$kernels"/*.cl); do
-    file=$(basename "$path" .cl)
-    barriers=$(grep -c 'barrier(' "$path")
+for path in $(grep -l 'barrier(' "$kernels"/*.cl "$kernels"/*.clh); do
+    file=$(basename "$path")
+    barriers=$(grep -c '^ *barrier(\|^ *LOCAL_SYNC;' "$path")
     number=1
     while [ "$number" -le "$barriers" ]; do
+        # orders nothing between work-items: each reads back what it wrote, for the compiler's sake
+        [ "$file $number" = "local_learn.cl 1" ] && number=2 && continue
         rm -rf "$folder/log" "$folder/cache"
-        # vectors are built without optimisation, see check_oclgrind.sh
+        # some are built without optimisation, see check_oclgrind.sh
         options=-cl-opt-disable
-        [ "$file" = matmul ] && options=
+        case $file in local_*) options= ;; esac
         oclgrind --build-options "$options" --data-races --log "$folder/log" "$driver" without \
             "$file" "$number" >"$folder/out" 2>&1
         if ! grep -q '^driver: done' "$folder/out"; then
-            echo "FAILED: the driver did not end well without barrier $number of $file.cl"
-            cat "$folder/out"
+            echo "FAILED: the driver did not end well without barrier $number of $file"
+            tail -20 "$folder/out"
             failed=1
         elif grep -qi 'race' "$folder/log"; then
-            echo "$file.cl without barrier $number: reported"
+            echo "$file without barrier $number: reported"
         else
-            echo "FAILED: $file.cl without barrier $number: no race was reported"
+            echo "FAILED: $file without barrier $number: no race was reported"
             failed=1
         fi
         tried=$((tried + 1))
@@ -42,5 +44,5 @@ for path in $(grep -l 'barrier(' "$kernels"/*.cl); do
     done
 done
 echo "$tried barriers left out"
-[ "$tried" -ge 4 ] || failed=1
+[ "$tried" -ge 15 ] || failed=1
 exit $failed

@@ -1,24 +1,17 @@
 /* Runs every kernel once and more over awkward sizes, or one kernel with a planted bug, or those of
  * a file without one of its barriers, for a tool that watches (check_oclgrind.sh,
  * check_barriers.sh).  Results are not looked at.
- * usage: kernel_driver all|local|race|uninitialized|bounds
- *        kernel_driver without FILE N: kernels/FILE.cl without its barrier number N */
-#include "device/launch.h"
-#include "ops/matmul.h"
+ * usage: kernel_driver operations|products|fused|fused_local|samples|units|group
+ *        kernel_driver race|uninitialized|bounds
+ *        kernel_driver without FILE N: kernels/FILE without its barrier number N */
+#include "driver.h"
 
-#include <stdio.h>
-#include <stdlib.h>
+#include "device/launch.h"
+#include "ops/local.h"
+
 #include <string.h>
 
-#define TRY(call)                                                                                  \
-    do {                                                                                           \
-        if ((call) != CLG_OK) {                                                                    \
-            fprintf(stderr, "driver: %s: %s\n", #call, clg_last_error());                          \
-            exit(1);                                                                               \
-        }                                                                                          \
-    } while (0)
-
-static clg_device *device;
+clg_device *device;
 static const struct clg_ops *ops = &clg_ops_opencl;
 static struct clg_plan plan;
 
@@ -119,14 +112,20 @@ static struct clg_activation activation(int kind)
     return (struct clg_activation){(enum clg_act)kind, 0.25, kind == CLG_MAXOUT ? PIECES : 1};
 }
 
+/* Whether the shape of that index takes activation `kind`: a quarter of them each. */
+static int takes(size_t shape, int kind)
+{
+    return ((size_t)kind + shape) % 4 == 0;
+}
+
 /* Of the layer in front only its sizes matter here: x stands for its output. */
-static void run_layers(struct tensors *t, int B, int I, int O)
+static void run_layers(struct tensors *t, size_t shape, int B, int I, int O)
 {
     const struct clg_dropout drop = {0.5, 1, 2, 3};
     for (int kind = 0; kind < CLG_ACTS; kind++) {
         const struct clg_activation act = activation(kind);
         const int keeps_z = clg_act_keeps_z(act.kind);
-        if (kind == CLG_SOFTMAX)
+        if (kind == CLG_SOFTMAX || !takes(shape, kind))
             continue;
         TRY(ops->dense_fwd(device, &t->y, keeps_z ? &t->z : NULL, &t->x, &t->W, &t->b, B, I, O,
                            &act));
@@ -138,11 +137,14 @@ static void run_layers(struct tensors *t, int B, int I, int O)
     TRY(ops->grad(device, &t->dW, &t->db, &t->dz, &t->x, B, I, O));
 }
 
-static void run_products(struct tensors *t, int B, int I, int O)
+/* Every second tile from `first` on. */
+static void run_products(struct tensors *t, int first, int B, int I, int O)
 {
-    TRY(clg_matmul_native_body(device, &t->y, &t->x, &t->W, B, O, I, CLG_NN, CLG_BODY_LOCAL));
-    TRY(clg_matmul_native_body(device, &t->dx, &t->dz, &t->W, B, I, O, CLG_NT, CLG_BODY_LOCAL));
-    TRY(clg_matmul_native_body(device, &t->dW, &t->x, &t->dz, I, O, B, CLG_TN, CLG_BODY_LOCAL));
+    for (int tile = first; tile < CLG_TILES; tile += 2) {
+        TRY(clg_matmul_local(device, &t->y, &t->x, &t->W, B, O, I, CLG_NN, tile));
+        TRY(clg_matmul_local(device, &t->dx, &t->dz, &t->W, B, I, O, CLG_NT, tile));
+        TRY(clg_matmul_local(device, &t->dW, &t->x, &t->dz, I, O, B, CLG_TN, tile));
+    }
 }
 
 /* One pair with both kinds of target, with weights, and for ce with a teacher. */
@@ -165,10 +167,12 @@ static void run_pair(struct tensors *t, int B, int O, int loss_kind, int act_kin
                       CLG_TARGET_CLASS, 1, 1));
 }
 
-static void run_losses(struct tensors *t, int B, int O)
+static void run_losses(struct tensors *t, size_t shape, int B, int O)
 {
     for (int kind = 0; kind < CLG_ACTS; kind++) {
         const struct clg_activation act = activation(kind);
+        if (!takes(shape, kind))
+            continue;
         TRY(ops->output_fwd(device, &t->y, &t->z, B, O, &act));
         for (int loss = 0; loss < CLG_LOSSES; loss++)
             if (clg_pair_exists((enum clg_loss)loss, act.kind))
@@ -195,6 +199,13 @@ static void run_updates(struct tensors *t)
     TRY(ops->update(device, &t->W, &t->slot0, &t->slot1, &t->dW, n, n - 9, &u));
 }
 
+/* Oclgrind's own device takes vectors apart, which would choose the forms for local memory. */
+void choose_forms(int local)
+{
+    device->local_is_dedicated = local;
+    device->native_width = local ? 1 : 16;
+}
+
 /* Everything with the REGISTER products, or the LOCAL products alone, which cost a simulator much.
  */
 static void run_sizes(int local_products)
@@ -204,17 +215,17 @@ static void run_sizes(int local_products)
                                    {5, 3, 13},   {9, 11, 2},  {13, 1, 15}, {15, 2, 19}, {2, 31, 3},
                                    {31, 3, 2},   {3, 2, 33},  {21, 5, 5},  {11, 23, 1}, {1, 15, 31},
                                    {16, 16, 16}};
-    device->local_is_dedicated = local_products;
+    choose_forms(local_products);
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         const int B = sizes[i][0], I = sizes[i][1], O = sizes[i][2];
         struct tensors t;
         make(&t, B, I, O);
         if (local_products) {
-            run_products(&t, B, I, O);
+            run_products(&t, (int)(i % 2), B, I, O);
         } else {
             run_data(&t, B);
-            run_layers(&t, B, I, O);
-            run_losses(&t, B, O);
+            run_layers(&t, i, B, I, O);
+            run_losses(&t, i, B, O);
             run_updates(&t);
         }
         TRY(clg_device_finish(device));
@@ -261,23 +272,66 @@ static struct {
     int removed; /* programs built so */
 } without;
 
-/* text with the barrier turned into blanks; NULL where it has fewer, or is another file.  The
- * caller frees it. */
+/* Whether the line at `at` ends a stretch of the work-group's work. */
+static int is_barrier(const char *at)
+{
+    at += strspn(at, " ");
+    return strncmp(at, "barrier(", 8) == 0 || strncmp(at, "LOCAL_SYNC;", 11) == 0;
+}
+
+/* Turns barrier number without.number of without.file into blanks; 0 where text has none such.
+ * #line tells which file a line is of. */
+static int blank_barrier(char *text)
+{
+    char marker[64];
+    int inside = 0, number = 0;
+    snprintf(marker, sizeof marker, "\"%s\"", without.file);
+    for (char *at = text; *at; at += strcspn(at, "\n"), at += *at == '\n') {
+        const size_t length = strcspn(at, "\n");
+        if (strncmp(at, "#line ", 6) == 0) {
+            const char *name = strchr(at, '"');
+            inside = name && strncmp(name, marker, strlen(marker)) == 0;
+        } else if (inside && is_barrier(at) && ++number == without.number) {
+            memset(at, ' ', length);
+            return 1;
+        }
+    }
+    return 0;
+}
+
+/* text without the barrier; NULL where it has none such.  The caller frees it. */
 static char *without_barrier(const char *text)
 {
-    static const char call[] = "barrier(CLK_LOCAL_MEM_FENCE)";
-    char line[64];
-    snprintf(line, sizeof line, "#line 1 \"%s.cl\"", without.file);
-    const char *at = strstr(text, line);
-    for (int i = 0; i < without.number && at; i++)
-        at = strstr(at + 1, call);
-    char *changed = at ? malloc(strlen(text) + 1) : NULL;
+    char *changed = malloc(strlen(text) + 1);
     if (!changed)
-        return NULL;
+        exit(1);
     memcpy(changed, text, strlen(text) + 1);
-    memset(changed + (at - text), ' ', sizeof call - 1);
-    without.removed++;
-    return changed;
+    if (blank_barrier(changed)) {
+        without.removed++;
+        return changed;
+    }
+    free(changed);
+    return NULL;
+}
+
+/* Oclgrind 21.10 does not count what clEnqueueFillBuffer wrote as written: it is given a copy of
+ * the pattern instead. */
+cl_int __wrap_clEnqueueFillBuffer(cl_command_queue queue, cl_mem mem, const void *pattern,
+                                  size_t pattern_size, size_t offset, size_t size, cl_uint waits,
+                                  const cl_event *wait, cl_event *event);
+cl_int __wrap_clEnqueueFillBuffer(cl_command_queue queue, cl_mem mem, const void *pattern,
+                                  size_t pattern_size, size_t offset, size_t size, cl_uint waits,
+                                  const cl_event *wait, cl_event *event)
+{
+    char *filled = malloc(size);
+    if (!filled)
+        return CL_OUT_OF_HOST_MEMORY;
+    for (size_t at = 0; at < size; at += pattern_size)
+        memcpy(filled + at, pattern, pattern_size);
+    cl_int code =
+        clEnqueueWriteBuffer(queue, mem, CL_TRUE, offset, size, filled, waits, wait, event);
+    free(filled);
+    return code;
 }
 
 /* Every program's source passes here (CMakeLists.txt). */
@@ -297,46 +351,58 @@ cl_program __wrap_clCreateProgramWithSource(cl_context context, cl_uint count, c
     return program;
 }
 
-/* The operations whose kernels have barriers; one product goes over several tiles of its depth. */
+/* What launches the kernels that have barriers; one product goes over several tiles of its depth.
+ */
 static void run_without(const char *file, int number)
 {
     struct tensors t;
     without.file = file;
     without.number = number;
-    make(&t, 3, 33, 3);
-    if (strcmp(file, "matmul") == 0) {
-        run_products(&t, 3, 33, 3);
+    if (strncmp(file, "resident", 8) == 0) {
+        run_one_network("group");
+    } else if (strncmp(file, "local_head", 10) == 0 || strncmp(file, "local_learn", 11) == 0) {
+        run_one_network("fused_local");
     } else {
+        make(&t, 3, 33, 3);
+        run_products(&t, 0, 3, 33, 3);
         TRY(ops->score(device, &t.stats, &t.hits, &t.row_loss, &t.y, &t.labels, 3, 3,
                        CLG_TARGET_CLASS));
         TRY(ops->square_sum(device, &t.stats, &t.scratch, &t.dW, t.dW.count, 1));
+        TRY(clg_device_finish(device));
+        release();
     }
-    TRY(clg_device_finish(device));
-    release();
     if (!without.removed) {
-        fprintf(stderr, "driver: kernels/%s.cl has no barrier %d here\n", file, number);
+        fprintf(stderr, "driver: kernels/%s has no barrier %d here\n", file, number);
         exit(1);
     }
+}
+
+static void run_part(const char *part)
+{
+    if (strcmp(part, "operations") == 0)
+        run_sizes(0);
+    else if (strcmp(part, "products") == 0)
+        run_sizes(1);
+    else if (!run_steps(part))
+        run_planted(part);
 }
 
 int main(int argc, char **argv)
 {
     const int leaves_out = argc == 4 && strcmp(argv[1], "without") == 0;
     if (argc != 2 && !leaves_out) {
-        fprintf(stderr, "usage: kernel_driver all|local|race|uninitialized|bounds\n"
-                        "       kernel_driver without FILE N\n");
+        fprintf(stderr,
+                "usage: kernel_driver operations|products|fused|fused_local|samples|units|group\n"
+                "       kernel_driver race|uninitialized|bounds\n"
+                "       kernel_driver without FILE N\n");
         return 2;
     }
     TRY(clg_device_open(&device, NULL, NULL));
     printf("driver: on %s\n", clg_device_describe(device)->name);
-    if (strcmp(argv[1], "all") == 0)
-        run_sizes(0);
-    else if (strcmp(argv[1], "local") == 0)
-        run_sizes(1);
-    else if (leaves_out)
+    if (leaves_out)
         run_without(argv[2], (int)strtol(argv[3], NULL, 10));
     else
-        run_planted(argv[1]);
+        run_part(argv[1]);
     clg_device_close(device);
     puts("driver: done");
     return 0;

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { ARGUMENTS = 24, WANTED = 8, SEEN = 64 };
+enum { ARGUMENTS = 64, WANTED = 8, SEEN = 64 };
 
 static struct launches_want wanted[WANTED];
 static int wants, launched, watching;
@@ -39,6 +39,14 @@ clg_status __wrap_clg_args_begin(struct clg_args *args, clg_device *on, const ch
 {
     pushes = 0;
     return __real_clg_args_begin(args, on, program, options, name);
+}
+
+struct clg_args *__real_clg_prepared_begin(struct clg_prepared *prepared);
+struct clg_args *__wrap_clg_prepared_begin(struct clg_prepared *prepared);
+struct clg_args *__wrap_clg_prepared_begin(struct clg_prepared *prepared)
+{
+    pushes = 0;
+    return __real_clg_prepared_begin(prepared);
 }
 
 void __real_clg_arg_buf(struct clg_args *args, const struct clg_buf *buf);
@@ -82,7 +90,9 @@ static void check_argument(const struct clg_args *args, const struct launches_wa
     ck_assert_msg(strcmp(text, name) == 0, "%s: argument %u is %s, wanted %s", args->name, i, text,
                   name);
     argument_text(text, args, i, CL_KERNEL_ARG_TYPE_NAME);
-    ck_assert_msg(strcmp(text, push->type) == 0, "%s: %s is %s and was given %s", args->name, name,
+    /* a buffer has no unsigned integers, and may hold them */
+    const char *type = push->buf && strcmp(text, "uint*") == 0 ? text + 1 : text;
+    ck_assert_msg(strcmp(type, push->type) == 0, "%s: %s is %s and was given %s", args->name, name,
                   text, push->type);
     if (push->buf)
         ck_assert_msg(push->buf == want->buf[(*buffers)++], "%s: another buffer as %s", args->name,
@@ -111,7 +121,7 @@ static void note_seen(const char *name)
 
 static void check_launch(const struct clg_args *args)
 {
-    char names[256];
+    char names[512];
     int buffers = 0, numbers = 0;
     cl_uint i = 0;
     if (!watching)

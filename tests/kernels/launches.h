@@ -9,8 +9,8 @@
  */
 struct launches_want {
     const char *kernel, *names;
-    const struct clg_buf *buf[8];
-    double number[12];
+    const struct clg_buf *buf[24];
+    double number[24];
 };
 
 void launches_add(const struct launches_want *want);
@@ -21,6 +21,9 @@ void launches_end(void);
 
 /* 1 where one of the launches compared so far was of the kernel whose name starts at text. */
 int launches_seen(const char *text, size_t length);
+
+/* Steps by the fused plan, watched (launches_fused.c). */
+void launches_fused(clg_device *on);
 
 /* WANT("kernel", "names", LIST(buffers), LIST(numbers)) for each launch, then EXPECT(call). */
 #define LIST(...)                                                                                  \

@@ -1,0 +1,264 @@
+/* The fused plan's launches, each by itself: steps of networks that are put together (fused_lab.c)
+ * over shapes that are no multiples of anything, by both forms of the kernels.  Whole trainings by
+ * this plan are verify --train's. */
+#include "verify/fused_lab.h"
+
+#include "core/memory.h"
+
+#include <stdlib.h>
+
+/* -------------------------------------------------------------------- steps */
+
+/* What a stage found wrong, before the next one begins. */
+static clg_status stage(struct clg_fused_lab *lab, clg_status status)
+{
+    if (status == CLG_OK && lab->bench->tally->now.failed)
+        clg_routes_add(&lab->bench->found, lab->bench->tally->operation);
+    return status;
+}
+
+static clg_status check_gaps(struct clg_fused_lab *lab)
+{
+    double *now;
+    CLG_TRY(clg_bench_numbers(lab->bench, &now, lab->batch_elements));
+    CLG_TRY(clg_real_download(lab->batch, now, 0, lab->batch_elements));
+    for (size_t i = 0; i < lab->batch_elements; i++) {
+        if (lab->batch_before[i] == 0 || now[i] == clg_bench_guard())
+            continue;
+        clg_tally_fault(lab->bench->tally, "wrote between the layers' matrices, element %zu", i);
+        break;
+    }
+    return CLG_OK;
+}
+
+static struct clg_update update_of(const struct clg_fused_case *c, uint32_t turn)
+{
+    return (struct clg_update){.opt = c->opt,
+                               .lr = 0.003,
+                               .l2 = turn % 2 ? 0.01 : 0,
+                               .momentum = c->momentum,
+                               .beta1 = 0.9,
+                               .beta2 = 0.999,
+                               .rho = 0.99,
+                               .eps = c->opt == CLG_ADAGRAD ? 1e-10 : 1e-8,
+                               .weight_decay = 0.3,
+                               .t = 1 + turn % 3};
+}
+
+/* One step, its stages in order. */
+static clg_status run_step(struct clg_fused_lab *lab)
+{
+    const struct clg_ops *ops = lab->bench->ops;
+    const struct clg_fused_case *c = lab->c;
+    const int last = lab->net.layers - 1;
+    const struct clg_update u = update_of(c, lab->bench->drawing);
+    int delta = last > lab->net.first_trained;
+    for (int l = 0; l < last; l++)
+        CLG_TRY(stage(lab, ops->fused_fwd(lab->fused, l, lab->layer[l].input, c->B)));
+    CLG_TRY(stage(lab, ops->fused_head(lab->fused, lab->layer[last].input, lab->t, c->B,
+                                       lab->net.mean && !c->weighted ? 1.0 / c->B : 1.0, &delta)));
+    for (int l = last; l > lab->net.first_trained; l--)
+        if (l != last || !delta)
+            CLG_TRY(stage(lab, ops->fused_delta(lab->fused, l, c->B)));
+    CLG_TRY(stage(lab, ops->fused_learn(lab->fused, lab->x, lab->t, c->B, &u, &lab->next)));
+    return check_gaps(lab);
+}
+
+static clg_status run_case(struct clg_bench *bench, const struct clg_fused_case *c)
+{
+    struct clg_fused_lab *lab = NULL;
+    clg_status status;
+    clg_bench_begin(bench, c->draw);
+    CLG_TRY(clg_alloc(&lab, 1, sizeof *lab, "verification"));
+    lab->c = c;
+    lab->bench = bench;
+    CLG_TRY_DONE(clg_fused_lab_make(lab));
+    CLG_TRY_DONE(run_step(lab));
+done:
+    clg_fused_lab_clear(lab);
+    free(lab);
+    return clg_bench_end(bench, status);
+}
+
+/* -------------------------------------------------------------------- cases */
+
+#define ACT(kind)                                                                                  \
+    {                                                                                              \
+        kind, 0, 1                                                                                 \
+    }
+#define HIDDEN_A(kind, a)                                                                          \
+    {                                                                                              \
+        kind, a, 1                                                                                 \
+    }
+
+/* The first are the quick set: every launch, with and without the head's kernel (up to 16 outputs)
+ * and its delta; all optimisers' slots; bytes and reals, permuted and not. */
+static const struct clg_fused_case cases[] = {
+    {.features = 37,
+     .units = {40, 24, 10},
+     .B = 33,
+     .next_B = 17,
+     .act = {ACT(CLG_TANH), ACT(CLG_RELU), ACT(CLG_SOFTMAX)},
+     .loss = CLG_CE,
+     .opt = CLG_ADAM,
+     .bytes = 1,
+     .permuted = 1},
+    {.features = 20,
+     .units = {17, 33},
+     .B = 7,
+     .next_B = 7,
+     .act = {ACT(CLG_GELU), ACT(CLG_IDENTITY)},
+     .loss = CLG_MSE,
+     .target = CLG_TARGET_VALUE,
+     .opt = CLG_SGD},
+    {.features = 5,
+     .units = {1},
+     .B = 1,
+     .next_B = 3,
+     .act = {ACT(CLG_SIGMOID)},
+     .loss = CLG_BCE,
+     .opt = CLG_MOMENTUM,
+     .momentum = 0.9,
+     .weighted = 1,
+     .permuted = 1},
+    {.features = 9,
+     .units = {4, 9},
+     .B = 100,
+     .act = {ACT(CLG_SILU), ACT(CLG_TANH)},
+     .loss = CLG_HUBER,
+     .target = CLG_TARGET_VALUE,
+     .target_input = 1,
+     .opt = CLG_RMSPROP,
+     .momentum = 0.9},
+    {.features = 16,
+     .units = {15, 16, 2},
+     .B = 16,
+     .next_B = 16,
+     .frozen = 1,
+     .act = {HIDDEN_A(CLG_ELU, 0.7), ACT(CLG_SIGMOID), ACT(CLG_SOFTMAX)},
+     .loss = CLG_MSE,
+     .opt = CLG_ADAGRAD,
+     .draw = CLG_DRAW_TIES},
+    /* the full set */
+    {.features = 129,
+     .units = {129, 33, 16},
+     .B = 129,
+     .next_B = 129,
+     .act = {HIDDEN_A(CLG_LEAKY_RELU, 0.3), ACT(CLG_SOFTPLUS), ACT(CLG_SOFTMAX)},
+     .loss = CLG_CE,
+     .opt = CLG_ADAMW,
+     .weighted = 1,
+     .permuted = 1},
+    {.features = 784,
+     .units = {33, 17, 10},
+     .B = 7,
+     .next_B = 8,
+     .bytes = 1,
+     .act = {ACT(CLG_IDENTITY), ACT(CLG_STEP), ACT(CLG_STEP)},
+     .loss = CLG_PERCEPTRON,
+     .opt = CLG_NESTEROV,
+     .momentum = 0.9},
+    {.features = 17,
+     .units = {784, 7},
+     .B = 33,
+     .next_B = 1,
+     .permuted = 1,
+     .act = {ACT(CLG_RELU), ACT(CLG_IDENTITY)},
+     .loss = CLG_MSE,
+     .target = CLG_TARGET_VALUE,
+     .opt = CLG_EMA_MOMENTUM,
+     .momentum = 0.9},
+    {.features = 33,
+     .units = {17, 7},
+     .B = 784,
+     .next_B = 129,
+     .bytes = 1,
+     .permuted = 1,
+     .act = {ACT(CLG_TANH), ACT(CLG_SIGMOID)},
+     .loss = CLG_BCE,
+     .target = CLG_TARGET_VALUE,
+     .opt = CLG_RMSPROP},
+    {.features = 1,
+     .units = {1, 1},
+     .B = 1,
+     .next_B = 1,
+     .act = {ACT(CLG_SIGMOID), ACT(CLG_SIGMOID)},
+     .loss = CLG_BCE,
+     .opt = CLG_SGD},
+    {.features = 300,
+     .units = {520, 130, 17},
+     .B = 140,
+     .next_B = 140,
+     .act = {ACT(CLG_RELU), ACT(CLG_TANH), ACT(CLG_SOFTMAX)},
+     .loss = CLG_CE,
+     .opt = CLG_MOMENTUM,
+     .momentum = 0.9,
+     .permuted = 1},
+    {.features = 8,
+     .units = {15, 24},
+     .B = 2100,
+     .next_B = 5,
+     .act = {ACT(CLG_SOFTPLUS), ACT(CLG_SOFTPLUS)},
+     .loss = CLG_HUBER,
+     .target = CLG_TARGET_VALUE,
+     .opt = CLG_ADAM},
+    {.features = 2100,
+     .units = {3, 5},
+     .B = 9,
+     .next_B = 9,
+     .permuted = 1,
+     .act = {ACT(CLG_GELU), ACT(CLG_SOFTMAX)},
+     .loss = CLG_CE,
+     .opt = CLG_ADAGRAD,
+     .draw = CLG_DRAW_SMALL},
+    {.features = 6,
+     .units = {2100, 4},
+     .B = 9,
+     .next_B = 9,
+     .act = {ACT(CLG_SILU), ACT(CLG_SOFTMAX)},
+     .loss = CLG_HUBER,
+     .opt = CLG_NESTEROV,
+     .momentum = 0.9},
+    {.features = 31,
+     .units = {31, 47},
+     .B = 31,
+     .next_B = 31,
+     .act = {ACT(CLG_RELU), ACT(CLG_SOFTMAX)},
+     .loss = CLG_CE,
+     .opt = CLG_ADAMW,
+     .frozen = 1,
+     .draw = CLG_DRAW_SATURATED},
+};
+enum { QUICK = 5 };
+
+/* A form that the device cannot run is not taken by training either. */
+static clg_status run_form(struct clg_bench *bench, enum clg_way way)
+{
+    static const char *const notes[] = {"register, ", "local, "};
+    const size_t count = bench->full ? COUNT(cases) : QUICK;
+    clg_status status = CLG_OK;
+    clg_way_force(bench->device, way);
+    bench->route = notes[way];
+    for (size_t i = 0; i < count && status == CLG_OK; i++)
+        status = run_case(bench, &cases[i]);
+    clg_way_force(bench->device, CLG_WAYS);
+    bench->route = NULL;
+    if (status != CLG_EDEVICE || way == CLG_WAY_REGISTER)
+        return status;
+    bench->found.failed |= 1u << way;
+    return CLG_OK;
+}
+
+clg_status clg_cases_fused(struct clg_bench *bench)
+{
+    const enum clg_route before = bench->device->route;
+    clg_status status = CLG_OK;
+    if (!bench->ops->fused_create)
+        return CLG_OK;
+    bench->device->route = CLG_ROUTE_NATIVE;
+    for (int way = CLG_WAY_REGISTER; way <= CLG_WAY_LOCAL && status == CLG_OK; way++)
+        if (clg_way_exists(bench->device, (enum clg_way)way))
+            status = run_form(bench, (enum clg_way)way);
+    bench->device->route = before;
+    return status;
+}
