@@ -24,6 +24,8 @@ static struct {
     const struct spoilt *what;
     const enum spoil *how;
     int count, calls;
+    int keeps_records;    /* what the device had */
+    unsigned failed_ways;
 } now;
 
 static int named(const char *operation, const char *operand)
@@ -292,15 +294,20 @@ void spoil_begin(clg_device *device, const struct spoilt *what, const enum spoil
 {
     now.inner = clg_ops_of(device);
     now.before = device->ops_override;
+    now.keeps_records = device->keeps_records;
+    now.failed_ways = device->failed_ways;
     now.what = what;
     now.how = how;
     now.count = count;
     now.calls = 0;
     device->ops_override = &spoiling;
+    device->keeps_records = 0; /* or the device would be remembered as wrong */
 }
 
 int spoil_end(clg_device *device)
 {
     device->ops_override = now.before;
+    device->keeps_records = now.keeps_records;
+    device->failed_ways = now.failed_ways;
     return now.calls;
 }

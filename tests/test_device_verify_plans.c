@@ -208,12 +208,12 @@ START_TEST(a_wrong_operation_is_noticed)
     static const struct wrong operations[] = {{"fused_fwd", "gap", "wrote between"},
                                               {"fused_learn", "slot0", "slot0"}};
     clg_verify_result result;
-    const int use_cache = device->use_cache;
+    const int keeps_records = device->keeps_records;
     device->plan = CLG_CHOOSE_AUTO;
     put_wrong(&operations[_i]);
-    device->use_cache = 0; /* or the device would be remembered as wrong */
+    device->keeps_records = 0; /* or the device would be remembered as wrong */
     clg_status status = clg_verify_operations(&result, device, NULL);
-    device->use_cache = use_cache;
+    device->keeps_records = keeps_records;
     device->ops_override = NULL;
     ck_assert_int_eq(calls, 1);
     ck_assert_int_eq(status, CLG_EMISMATCH);

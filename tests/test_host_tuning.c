@@ -23,7 +23,7 @@ static void make_device(const char *driver)
     char key[128];
     memset(&device, 0, sizeof device);
     device.kind = CLG_OPENCL;
-    device.use_cache = 1;
+    device.keeps_records = 1;
     device.info.units = 2;
     device.info.local_memory = 1 << 20;
     device.max_group = device.max_items[0] = device.max_items[1] = 1024;
@@ -157,7 +157,7 @@ START_TEST(record_is_of_one_device_and_driver)
     expect_record("none");
     ck_assert_int_eq(clg_tuning_store(&device, &tuning), 1);
     expect_record(kept);
-    device.use_cache = 0;
+    device.keeps_records = 0;
     expect_record("none");
     ck_assert_int_eq(clg_tuning_store(&device, &tuning), 0);
     free(device.cache_key);

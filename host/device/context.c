@@ -72,6 +72,7 @@ static clg_status device_new(clg_device **out, enum clg_kind kind, const clg_con
     (*out)->route = (enum clg_route)clg_config_choice(config, "matmul");
     (*out)->plan = (enum clg_plan_choice)clg_config_choice(config, "plan");
     (*out)->use_cache = !clg_config_switch(config, "no-cache");
+    (*out)->keeps_records = (*out)->use_cache;
     return CLG_OK;
 }
 

@@ -34,6 +34,7 @@ struct clg_device {
     enum clg_route route;
     enum clg_plan_choice plan;
     int use_cache;              /* 0 under --no-cache */
+    int keeps_records;          /* 0: what is learnt about it is not kept beside the programs */
     int knows_routes;           /* ops/routes.h: 1 once failed_ways is known */
     unsigned failed_ways;       /* 1 << way for each that verification found wrong here */
     int forced_way;             /* 1 + the way that verification runs now; 0: none */

@@ -56,5 +56,6 @@ clg_status clg_device_open_unit(clg_device **out, const clg_device *whole)
     (*out)->unit = unit; /* PoCL's context does not keep it */
     (*out)->route = whole->route;
     (*out)->use_cache = whole->use_cache;
+    (*out)->keeps_records = whole->keeps_records;
     return CLG_OK;
 }

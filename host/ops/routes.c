@@ -81,7 +81,7 @@ static void read_record(struct clg_routes *routes, const char *text)
 static void load(struct clg_routes *routes, clg_device *device)
 {
     size_t size;
-    char *key = device->use_cache ? clg_record_key(device, "routes") : NULL, *text = NULL;
+    char *key = device->keeps_records ? clg_record_key(device, "routes") : NULL, *text = NULL;
     unsigned char *bytes = key ? clg_cache_load(&size, key) : NULL;
     memset(routes, 0, sizeof *routes);
     if (bytes && clg_alloc(&text, size + 1, 1, "remembered routes") == CLG_OK) {
@@ -124,7 +124,7 @@ struct clg_routes clg_routes_of(clg_device *device)
     struct clg_routes routes = {0};
     if (device->kind == CLG_OPENCL) {
         load(&routes, device);
-        if (!device->use_cache)
+        if (!device->keeps_records)
             routes.failed = device->failed_ways;
     }
     return routes;
@@ -147,7 +147,7 @@ void clg_routes_remember(clg_device *device, const struct clg_routes *found, int
         }
     }
     know(device, &all);
-    if (device->use_cache &&
+    if (device->keeps_records &&
         (all.failed != known.failed || strcmp(all.operations, known.operations) != 0))
         store(&all, device);
 }

@@ -187,7 +187,7 @@ struct clg_tuning clg_tuning_load(clg_device *device)
     const size_t front = sizeof first_line - 1;
     size_t size;
     char text[CLG_TUNING_TEXT];
-    if (device->kind != CLG_OPENCL || !device->use_cache)
+    if (device->kind != CLG_OPENCL || !device->keeps_records)
         return tuning;
     char *key = clg_record_key(device, "tuning");
     unsigned char *bytes = key ? clg_cache_load(&size, key) : NULL;
@@ -206,7 +206,7 @@ int clg_tuning_store(clg_device *device, const struct clg_tuning *tuning)
 {
     char text[sizeof first_line + CLG_TUNING_TEXT];
     size_t used = sizeof first_line - 1;
-    if (device->kind != CLG_OPENCL || !device->use_cache)
+    if (device->kind != CLG_OPENCL || !device->keeps_records)
         return 0;
     memcpy(text, first_line, used);
     clg_tuning_text(text + used, tuning);

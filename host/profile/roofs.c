@@ -83,7 +83,7 @@ static int load(clg_roofs *roofs, clg_device *device)
     char *key = NULL, *text = NULL;
     size_t size;
     memset(roofs, 0, sizeof *roofs);
-    if (!device->use_cache || clg_cache_key(&key, device, "roofs", first_line, "") != CLG_OK)
+    if (!device->keeps_records || clg_cache_key(&key, device, "roofs", first_line, "") != CLG_OK)
         return 0;
     unsigned char *bytes = clg_cache_load(&size, key);
     if (bytes && clg_alloc(&text, size + 1, 1, "remembered roofs") == CLG_OK) {
@@ -125,7 +125,7 @@ clg_status clg_device_roofs_keep(clg_device *device, const clg_roofs *roofs)
                                      clg_print_number(list[i].roof[j].rate, 9).text,
                                      clg_print_number(list[i].roof[j].size, 15).text,
                                      list[i].roof[j].name);
-    if (!device->use_cache || used >= sizeof text)
+    if (!device->keeps_records || used >= sizeof text)
         return CLG_OK;
     CLG_TRY(clg_cache_key(&key, device, "roofs", first_line, ""));
     clg_cache_store(key, (const unsigned char *)text, used);
