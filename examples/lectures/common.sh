@@ -86,3 +86,22 @@ first_images() {
         mnist "$2" | tail -c +17 | head -c $((784 * $1))
     }
 }
+
+# first_labels N FILE: their classes.
+first_labels() {
+    printf "$(awk -v n="$1" 'BEGIN {
+        printf "\\000\\000\\010\\001\\000\\000\\%03o\\%03o", n / 256, n % 256 }')"
+    mnist "$2" | tail -c +9 | head -c "$1"
+}
+
+# pick_rows FULL N: the data of this form; in the short one the first N rows of MNIST's training
+# part alone, since it has no time to validate on the rest after each epoch.
+pick_rows() {
+    if [ $short = yes ]; then
+        first_images "$2" train-images-idx3-ubyte >"$out/images-$2"
+        first_labels "$2" train-labels-idx1-ubyte >"$out/labels-$2"
+        echo "$out/images-$2,$out/labels-$2"
+    else
+        echo "$1"
+    fi
+}

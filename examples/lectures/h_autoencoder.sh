@@ -5,8 +5,8 @@
 # shellcheck disable=SC1091,SC2154,SC2086
 . "$(dirname "$0")/common.sh"
 
-train autoencoder --train mnist --val-split "$(pick 0 50000)" --target input --layers 128,32,128 \
-    --output-act sigmoid --loss mse --batch 100 --epochs "$(pick 20 12)" --lr 0.001
+train autoencoder --train "$(pick_rows mnist 10000)" --target input --layers 128,32,128 \
+    --output-act sigmoid --loss mse --batch 100 --epochs "$(pick 20 6)" --lr 0.001
 rmse=$(figure rmse autoencoder mnist)
 error=$(awk -v r="$rmse" 'BEGIN { printf "%.6f", r * r }')
 must "squared error a pixel on the test images" "$error" "<=" "$(pick 0.012 0.035)"

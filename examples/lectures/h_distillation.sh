@@ -11,7 +11,7 @@ echo "teacher, 784-400-10: test accuracy $(percent "$teacher")"
 
 alone=0 taught=0
 for seed in 1 2 3; do
-    student="--train mnist --val-split $(pick 55000 58000) --layers 30 --batch 50
+    student="--train $(pick_rows "mnist --val-split 55000" 2000) --layers 30 --batch 50
         --epochs $(pick 40 20) --seed $seed"
     train alone-$seed $student
     train taught-$seed $student --teacher "$out/teacher/last.safetensors" --temperature 4 \

@@ -7,9 +7,9 @@
 # shellcheck disable=SC1091,SC2154,SC2086
 . "$(dirname "$0")/common.sh"
 
-images="--train mnist --val-split $(pick 0 50000) --target input --act sigmoid --output-act sigmoid
+images="--train $(pick_rows mnist 10000) --target input --act sigmoid --output-act sigmoid
     --loss bce --dropout-input 0.3 --batch 100 --epochs $(pick 10 6)"
-labels="--train mnist --val-split 59700 --act sigmoid --batch 50 --epochs 30"
+labels="--train $(pick_rows "mnist --val-split 59700" 300) --act sigmoid --batch 50 --epochs 30"
 
 # The first layer, 784-256-784: its targets are its inputs, of which it sees 70 %.
 train pretrain-1 $images --layers 256
