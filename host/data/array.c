@@ -25,10 +25,13 @@ clg_status clg_check_finite(const struct clg_dataset *data, enum clg_missing mis
 {
     const float *floats = data->x;
     const double *doubles = data->x;
+    size_t read = 0;
     if (data->storage != CLG_FLOATS && data->storage != CLG_DOUBLES)
         return CLG_OK; /* bytes are finite, and sparse cells were checked one by one */
     for (size_t i = 0; i < data->rows * data->features; i++) {
         double value = data->storage == CLG_FLOATS ? (double)floats[i] : doubles[i];
+        if (i % data->features == 0)
+            clg_dataset_let_go(data, &read, 0);
         if (isfinite(value) || (isnan(value) && missing != CLG_MISSING_ERROR))
             continue;
         return clg_fail(CLG_EDATA, "%s: row %zu, column %zu (from 0) is %s", data->source,

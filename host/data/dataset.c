@@ -25,6 +25,19 @@ clg_status clg_dataset_new(struct clg_dataset **out, const char *source)
     return CLG_OK;
 }
 
+void clg_dataset_let_go(const struct clg_dataset *data, size_t *read, int scattered)
+{
+    enum { MOST = 32 << 20, ROUND_A_FAULT = 1 << 20 };
+    if (!data->mapping)
+        return;
+    const size_t row = data->mapping_size / data->rows;
+    *read += scattered && row < ROUND_A_FAULT ? ROUND_A_FAULT : row;
+    if (*read < MOST)
+        return;
+    madvise(data->mapping, data->mapping_size, MADV_DONTNEED);
+    *read = 0;
+}
+
 void clg_dataset_drop_targets(struct clg_dataset *data)
 {
     for (int k = 0; data->class_name && k < data->classes; k++)

@@ -51,6 +51,12 @@ clg_status clg_dataset_number_classes(struct clg_dataset *data);
 /* Feature values of row i as doubles, x (features). */
 void clg_dataset_row(double *x, const struct clg_dataset *data, size_t i);
 
+/* After a pass over data has read one more row; *read, 0 at first, counts bytes.  Now and then lets
+ * go of a mapped file's pages, which would count as this process's memory until the system is short
+ * of it.  The system keeps them as long as it has room.  scattered 1: rows are read in no order, and
+ * each fault maps the pages round it, too. */
+void clg_dataset_let_go(const struct clg_dataset *data, size_t *read, int scattered);
+
 /* As clg_dataset_load, for one purpose; that one loads for TRAINING.  inputs: how many features the
  * network takes, 0 where that is not known yet, which PREDICTION does not allow.  Where no targets
  * are needed, nothing is read that stands in their place: a CSV file has the inputs as its columns,

@@ -36,8 +36,9 @@ static clg_status find_extremes(struct fit *fit, const struct clg_dataset *data,
     CLG_TRY(clg_alloc(&fit->row, n, sizeof(double), "normalisation"));
     CLG_TRY(clg_alloc(&fit->low, n, sizeof(double), "normalisation"));
     CLG_TRY(clg_alloc(&fit->high, n, sizeof(double), "normalisation"));
-    for (size_t i = 0; i < data->rows; i++) {
+    for (size_t i = 0, read = 0; i < data->rows; i++) {
         clg_dataset_row(fit->row, data, i);
+        clg_dataset_let_go(data, &read, data->pick != NULL);
         fill_row(fit->row, fill, n);
         for (size_t j = 0; j < n; j++) {
             fit->low[j] = i == 0 || fit->row[j] < fit->low[j] ? fit->row[j] : fit->low[j];
@@ -62,8 +63,9 @@ static clg_status find_moments(struct fit *fit, const struct clg_dataset *data, 
     CLG_TRY(clg_alloc(&fit->square, n, sizeof(double), "normalisation"));
     for (int pass = 0; pass < 2; pass++) {
         double *sum = pass == 0 ? fit->mean : fit->square;
-        for (size_t i = 0; i < data->rows; i++) {
+        for (size_t i = 0, read = 0; i < data->rows; i++) {
             clg_dataset_row(fit->row, data, i);
+            clg_dataset_let_go(data, &read, data->pick != NULL);
             fill_row(fit->row, fill, n);
             for (size_t j = 0; j < n; j++) {
                 double spread = fit->high[j] - fit->low[j];
@@ -160,8 +162,9 @@ static clg_status fit_kind(struct clg_normalise *out, const struct clg_dataset *
 static clg_status find_means(double *mean, double *row, size_t *count,
                              const struct clg_dataset *data)
 {
-    for (size_t i = 0; i < data->rows; i++) {
+    for (size_t i = 0, read = 0; i < data->rows; i++) {
         clg_dataset_row(row, data, i);
+        clg_dataset_let_go(data, &read, data->pick != NULL);
         for (size_t j = 0; j < data->features; j++) {
             if (isnan(row[j]))
                 continue;

@@ -116,6 +116,34 @@ static const char *bytes_text(char out[32], uint64_t bytes)
     return out;
 }
 
+void clg_plan_change(struct clg_plan *plan, const struct clg_buf *buf, size_t count)
+{
+    for (int i = 0; i < plan->entries; i++) {
+        struct clg_plan_entry *entry = &plan->entry[i];
+        if (entry->buf != buf)
+            continue;
+        plan->bytes -= buffer_bytes(plan->device, entry->elem, entry->count);
+        entry->count = count;
+        if (count)
+            plan->bytes += buffer_bytes(plan->device, entry->elem, count);
+        else
+            memmove(entry, entry + 1, (size_t)(--plan->entries - i) * sizeof *entry);
+        return;
+    }
+}
+
+int clg_plan_fits(const struct clg_plan *plan, uint64_t *left)
+{
+    const clg_device *device = plan->device;
+    const uint64_t room = device->budget > device->bytes ? device->budget - device->bytes : 0;
+    *left = plan->bytes < room ? room - plan->bytes : 0;
+    for (int i = 0; i < plan->entries; i++)
+        if (buffer_bytes(device, plan->entry[i].elem, plan->entry[i].count) >
+            device->info.max_allocation)
+            return 0;
+    return plan->bytes <= room;
+}
+
 struct share {
     const char *purpose;
     uint64_t bytes;

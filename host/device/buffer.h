@@ -58,6 +58,12 @@ clg_status clg_plan_add(struct clg_plan *plan, struct clg_buf *buf, enum clg_ele
 clg_status clg_plan_matrix(struct clg_plan *plan, struct clg_buf *buf, int rows, int columns,
                            const char *purpose);
 
+/* Makes an entry's count another one; 0 takes the entry out. */
+void clg_plan_change(struct clg_plan *plan, const struct clg_buf *buf, size_t count);
+
+/* Whether the device has room for all of it, and the bytes that would be left. */
+int clg_plan_fits(const struct clg_plan *plan, uint64_t *left);
+
 /* Allocates all, zero-filled, or nothing: CLG_ENOMEM states the bytes wanted, the budget, and the
  * largest purposes. */
 clg_status clg_plan_commit(struct clg_plan *plan);

@@ -222,11 +222,16 @@ double clg_span_step_seconds(const struct clg_engine *engine, int batch);
 clg_status clg_engine_span(struct clg_engine *engine, struct clg_span *span,
                            struct clg_scores *ended, int *count);
 
-/* A data set on the device, in the order of its rows. */
+/* A data set on the device, in the order of its rows: all of it, or where part is not 0 the places
+ * of an epoch's order that feed.c brings there, so that nothing is permuted on the device. */
+struct clg_feed;
 struct clg_resident {
-    struct clg_rows rows;
+    struct clg_rows rows; /* rows.rows: as many as have room */
     struct clg_buf perm;
     int has_perm;
+    size_t all;  /* rows of the data set */
+    size_t part; /* rows that come at a time; 0: all are there */
+    struct clg_feed *feed;
 };
 /* Whether the network's loss is defined for a target of this value, and the values for which it is,
  * in words. */
@@ -236,8 +241,37 @@ const char *clg_net_values(const struct clg_net *net);
 clg_status clg_resident_plan(struct clg_resident *resident, struct clg_plan *plan,
                              const struct clg_dataset *data, const struct clg_net *net, int shuffle,
                              const char *purpose);
+/* Where the device lacks room for plan: has the sets of it come in parts, each a multiple of its
+ * batch.  data and net stay as they are as long as the set is used. */
+struct clg_resident_share {
+    struct clg_resident *resident;
+    const struct clg_dataset *data;
+    const struct clg_net *net;
+    int batch;
+};
+void clg_resident_fit(struct clg_plan *plan, const struct clg_resident_share *share, int count);
+
+/* Where place `place` of an epoch's order lies: *at, and *left places from it on lie behind each
+ * other.  epoch 0: the data's own order.  What was found before the last call may be gone. */
+clg_status clg_resident_find(struct clg_resident *resident, int epoch, size_t place, size_t *at,
+                             size_t *left);
+
 clg_status clg_resident_upload(struct clg_resident *resident, const struct clg_dataset *data,
                                const struct clg_net *net);
 void clg_resident_release(struct clg_resident *resident);
+
+/* Each class of data as the network numbers it: map (data->classes), which the caller frees; and
+ * whether all targets are values that the loss is defined for. */
+clg_status clg_net_map_classes(int32_t **map, const struct clg_net *net,
+                               const struct clg_dataset *data);
+clg_status clg_net_check_values(const struct clg_net *net, const struct clg_dataset *data);
+
+/* feed.c, for resident.c: two parts of `part` rows each. */
+enum { CLG_FEED_PARTS = 2 };
+clg_status clg_feed_create(struct clg_feed **out, const struct clg_dataset *data,
+                             const struct clg_net *net, size_t part);
+void clg_feed_destroy(struct clg_feed *feed);
+clg_status clg_feed_find(struct clg_feed *feed, struct clg_rows *rows, int epoch,
+                           size_t place, size_t *at, size_t *left);
 
 #endif

@@ -5,6 +5,7 @@
 #include "core/memory.h"
 #include "core/predicted.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,12 +18,15 @@ int clg_evaluation_batch(size_t rows)
 }
 
 /* Enqueues the forward pass of rows start..start+B of data, in order, up to loss or output. */
-static clg_status forward_rows(struct clg_engine *engine, const struct clg_resident *data,
+static clg_status forward_rows(struct clg_engine *engine, struct clg_resident *data,
                                size_t start, int B, int with_loss)
 {
+    size_t at, left;
+    CLG_TRY(clg_resident_find(data, 0, start, &at, &left));
+    assert(left >= (size_t)B); /* a part holds whole batches */
     CLG_TRY(engine->ops->gather(engine->device, &engine->x,
                                 engine->net->target_input ? NULL : &engine->t, &data->rows, NULL,
-                                start, B));
+                                at, B));
     CLG_TRY(clg_engine_fwd(engine, B, 0));
     return with_loss ? clg_engine_loss(engine, B, NULL) : clg_engine_output(engine, B);
 }
@@ -33,11 +37,11 @@ static int batch_at(size_t start, size_t rows, int most)
 }
 
 clg_status clg_score_resident(struct clg_scores *out, struct clg_engine *engine,
-                              const struct clg_resident *data)
+                              struct clg_resident *data)
 {
     struct clg_throttle throttle;
     clg_status status = CLG_OK;
-    size_t rows = data->rows.rows;
+    size_t rows = data->all;
     CLG_TRY(clg_engine_zero_scores(engine));
     clg_throttle_begin(&throttle, engine->device);
     for (size_t at = 0; at < rows && status == CLG_OK; at += (size_t)engine->max_batch) {
@@ -77,6 +81,10 @@ static clg_status session_begin(struct session *session, const clg_net *net, clg
     CLG_TRY_DONE(clg_resident_plan(&session->data, &plan, data, net, 0, "data"));
     CLG_TRY_DONE(clg_engine_plan(&session->engine, &plan, session->net,
                                  clg_evaluation_batch(data->rows), 0));
+    clg_resident_fit(&plan,
+                     &(struct clg_resident_share){&session->data, data, net,
+                                                  clg_evaluation_batch(data->rows)},
+                     1);
     CLG_TRY_DONE(clg_plan_commit(&plan));
     CLG_TRY_DONE(clg_engine_attach(session->engine));
     CLG_TRY_DONE(clg_engine_push(session->engine));
@@ -91,7 +99,7 @@ done:
 static clg_status run_rows(struct session *session, double *y, double *loss)
 {
     struct clg_engine *engine = session->engine;
-    size_t rows = session->data.rows.rows, O = (size_t)clg_net_outputs(session->net);
+    size_t rows = session->data.all, O = (size_t)clg_net_outputs(session->net);
     double row_loss[BATCH_MOST], sum = 0;
     for (size_t at = 0; at < rows; at += (size_t)engine->max_batch) {
         int B = batch_at(at, rows, engine->max_batch);
@@ -265,23 +273,79 @@ done:
     return status;
 }
 
+/* As the device holds it. */
+static double as_held(const struct session *session, double x)
+{
+    return session->engine->device->kind == CLG_REFERENCE ? x : (double)(float)x;
+}
+
+/* The inputs of a set that comes in parts, as the network saw them. */
+static clg_status streamed_inputs(double *out, const struct session *session,
+                                  const struct clg_dataset *data)
+{
+    struct clg_normalise normalise = {0};
+    clg_status status;
+    CLG_TRY(clg_net_normalise_for(&normalise, session->net, data));
+    for (size_t f = 0; data->storage == CLG_BYTES && f < data->features; f++) {
+        normalise.scale[f] = as_held(session, normalise.scale[f]);
+        normalise.shift[f] = as_held(session, normalise.shift[f]);
+    }
+    status = CLG_OK;
+    for (size_t i = 0; i < data->rows && status == CLG_OK; i++) {
+        double *row = out + i * data->features;
+        status = clg_normalise_row(row, &normalise, data, i);
+        for (size_t f = 0; data->storage != CLG_BYTES && f < data->features; f++)
+            row[f] = as_held(session, row[f]);
+    }
+    clg_normalise_clear(&normalise);
+    return status;
+}
+
+static clg_status true_labels(int32_t *labels, const struct session *session,
+                              const struct clg_dataset *data)
+{
+    int32_t *map = NULL;
+    if (!session->data.part)
+        return clg_buf_download(&session->data.rows.t, labels, 0, data->rows);
+    clg_status status = clg_net_map_classes(&map, session->net, data);
+    for (size_t i = 0; status == CLG_OK && i < data->rows; i++)
+        labels[i] = map[data->labels[i]];
+    free(map);
+    return status;
+}
+
+static clg_status true_values(double *values, const struct session *session,
+                              const struct clg_dataset *data)
+{
+    const struct clg_rows *rows = &session->data.rows;
+    const size_t count = data->rows * (size_t)rows->outputs;
+    if (session->net->target_input)
+        return session->data.part ? streamed_inputs(values, session, data)
+                                  : normalised_inputs(values, rows, count);
+    if (!session->data.part)
+        return clg_real_download(&rows->t, values, 0, count);
+    for (size_t i = 0; i < count; i++)
+        values[i] = as_held(session, data->values ? data->values[i] : data->labels[i]);
+    return CLG_OK;
+}
+
 /* The targets as the device got them, so that classes carry the network's numbers. */
-static clg_status score(clg_evaluation *out, const struct session *session, const double *y)
+static clg_status score(clg_evaluation *out, const struct session *session,
+                        const struct clg_dataset *data, const double *y)
 {
     const struct clg_rows *rows = &session->data.rows;
     clg_status status;
     int32_t *labels = NULL;
     double *values = NULL;
     if (rows->target == CLG_TARGET_CLASS) {
-        CLG_TRY_DONE(clg_alloc(&labels, rows->rows, sizeof *labels, "labels"));
-        CLG_TRY_DONE(clg_buf_download(&rows->t, labels, 0, rows->rows));
+        CLG_TRY_DONE(clg_alloc(&labels, data->rows, sizeof *labels, "labels"));
+        CLG_TRY_DONE(true_labels(labels, session, data));
         status = score_classes(out, session->net, y, labels);
     } else {
-        size_t count = rows->rows * (size_t)rows->outputs;
+        size_t count = data->rows * (size_t)rows->outputs;
         CLG_TRY_DONE(clg_alloc(&values, count, sizeof *values, "targets"));
-        CLG_TRY_DONE(session->net->target_input ? normalised_inputs(values, rows, count)
-                                                : clg_real_download(&rows->t, values, 0, count));
-        score_values(out, y, values, rows->rows, (size_t)rows->outputs);
+        CLG_TRY_DONE(true_values(values, session, data));
+        score_values(out, y, values, data->rows, (size_t)rows->outputs);
     }
 done:
     free(labels);
@@ -308,7 +372,7 @@ clg_status clg_evaluate(clg_evaluation *out, const clg_net *net, clg_device *dev
     if (status == CLG_OK)
         status = run_rows(&session, y, &out->loss);
     if (status == CLG_OK)
-        status = score(out, &session, y);
+        status = score(out, &session, data, y);
     free(y);
     session_end(&session);
     if (status != CLG_OK)

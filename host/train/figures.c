@@ -47,10 +47,16 @@ static clg_status count(struct clg_figures *figures, const struct clg_engine *en
     return status;
 }
 
-static clg_status take_dead(struct clg_figures *figures, struct clg_engine *engine,
-                            const struct clg_resident *data)
+static size_t least(size_t a, size_t b)
 {
-    size_t rows = data->rows.rows < CLG_DEAD_ROWS ? data->rows.rows : CLG_DEAD_ROWS;
+    return a < b ? a : b;
+}
+
+static clg_status take_dead(struct clg_figures *figures, struct clg_engine *engine,
+                            struct clg_resident *data)
+{
+    const size_t rows = data->all < CLG_DEAD_ROWS ? data->all : CLG_DEAD_ROWS;
+    size_t from, left;
     int watched = 0;
     for (int l = 0; l < figures->layers; l++) {
         figures->dead[l] = (double)NAN;
@@ -59,13 +65,14 @@ static clg_status take_dead(struct clg_figures *figures, struct clg_engine *engi
         watched = 1;
         CLG_TRY(clg_buf_zero(&figures->alive[l]));
     }
-    for (size_t at = 0; watched && at < rows; at += (size_t)engine->max_batch) {
-        int B = rows - at < (size_t)engine->max_batch ? (int)(rows - at) : engine->max_batch;
+    for (size_t at = 0, B; watched && at < rows; at += B) {
+        CLG_TRY(clg_resident_find(data, 0, at, &from, &left));
+        B = least(least(rows - at, left), (size_t)engine->max_batch);
         CLG_TRY(engine->ops->gather(engine->device, &engine->x,
                                     engine->net->target_input ? NULL : &engine->t, &data->rows,
-                                    NULL, at, B));
-        CLG_TRY(clg_engine_fwd(engine, B, 0));
-        CLG_TRY(mark(figures, engine, B));
+                                    NULL, from, (int)B));
+        CLG_TRY(clg_engine_fwd(engine, (int)B, 0));
+        CLG_TRY(mark(figures, engine, (int)B));
     }
     for (int l = 0; l < figures->layers; l++)
         if (figures->alive[l].device)
@@ -74,7 +81,7 @@ static clg_status take_dead(struct clg_figures *figures, struct clg_engine *engi
 }
 
 clg_status clg_figures_take(struct clg_figures *figures, struct clg_engine *engine,
-                            const struct clg_resident *data)
+                            struct clg_resident *data)
 {
     CLG_TRY(clg_engine_norms(engine, figures->weight_norm, figures->gradient_norm));
     return take_dead(figures, engine, data);

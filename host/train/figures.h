@@ -20,7 +20,7 @@ clg_status clg_figures_plan(struct clg_figures *figures, struct clg_plan *plan,
 
 /* Takes all figures from the engine; waits for them. data: the training rows. */
 clg_status clg_figures_take(struct clg_figures *figures, struct clg_engine *engine,
-                            const struct clg_resident *data);
+                            struct clg_resident *data);
 void clg_figures_release(struct clg_figures *figures);
 
 #endif

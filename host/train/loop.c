@@ -7,6 +7,7 @@
 #include "core/text.h"
 #include "device/program.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -54,9 +55,20 @@ static struct clg_step step_of(struct clg_loop *loop, uint64_t index, double lr)
                             .number = loop->progress.step + 1,
                             .lr = lr,
                             .data = &loop->data.rows,
-                            .perm = loop->shuffle ? &loop->data.perm : NULL};
+                            .perm = loop->data.has_perm ? &loop->data.perm : NULL};
     step.B = batch_rows(loop, index, &step.start);
     return step;
+}
+
+/* Where the rows of batch `index` of this epoch lie on the device. */
+static clg_status find_batch(struct clg_loop *loop, uint64_t index, size_t *at, int *B)
+{
+    const int epoch = loop->shuffle ? loop->progress.epoch : 0;
+    size_t start, left;
+    *B = batch_rows(loop, index, &start);
+    CLG_TRY(clg_resident_find(&loop->data, epoch, start, at, &left));
+    assert(left >= (size_t)*B); /* a part holds whole batches */
+    return CLG_OK;
 }
 
 /* Enqueues the epoch's next step. */
@@ -65,11 +77,11 @@ static clg_status take_step(struct clg_loop *loop)
     const uint64_t index = loop->progress.epoch_step;
     const struct clg_step_hooks *around = loop->around;
     struct clg_batch batch = {.data = &loop->data.rows,
-                              .perm = loop->shuffle ? &loop->data.perm : NULL};
-    batch.B = batch_rows(loop, index, &batch.start);
+                              .perm = loop->data.has_perm ? &loop->data.perm : NULL};
+    CLG_TRY(find_batch(loop, index, &batch.start, &batch.B));
     const int ends = index + 1 == loop->epoch_steps || loop->net->step + 1 == loop->steps;
     if (!ends)
-        batch.next_B = batch_rows(loop, index + 1, &batch.next_start);
+        CLG_TRY(find_batch(loop, index + 1, &batch.next_start, &batch.next_B));
     batch.keep_gradient = ends && clg_loop_figures_due(loop, loop->progress.epoch);
     loop->progress.lr = clg_schedule_rate(&loop->schedule, loop->progress.epoch, loop->net->step);
     const struct clg_step step = step_of(loop, index, loop->progress.lr);
@@ -232,7 +244,7 @@ static clg_status begin_epoch(struct clg_loop *loop, int epoch)
 {
     clg_loop_begin_epoch(loop, epoch);
     CLG_TRY(clg_engine_zero_scores(loop->engine));
-    if (!loop->shuffle || loop->ended)
+    if (!loop->data.has_perm || loop->ended)
         return CLG_OK;
     return loop->engine->ops->permute(loop->device, &loop->data.perm, loop->rows, loop->net->seed,
                                       (uint32_t)epoch);

@@ -99,6 +99,12 @@ static clg_status make_resident(struct clg_loop *loop, const clg_dataset *data, 
     CLG_TRY(clg_teacher_plan(&loop->teacher, &plan, room));
     if (loop->run)
         CLG_TRY(clg_figures_plan(&loop->figures, &plan, loop->net));
+    const struct clg_resident_share shares[] = {{&loop->data, data, loop->net, loop->batch},
+                                                {&loop->val, val, loop->net, room}};
+    clg_resident_fit(&plan, shares, val ? 2 : 1);
+    if (loop->data.part)
+        clg_loop_say(loop, "%s: larger than the device's memory allows, it streams in parts of %zu rows",
+                     data->source, loop->data.part);
     CLG_TRY(clg_plan_commit(&plan));
     CLG_TRY(clg_engine_attach(loop->engine));
     CLG_TRY(clg_teacher_attach(&loop->teacher, &loop->engine->x));
@@ -116,7 +122,9 @@ static clg_status choose_plan(struct clg_loop *loop)
     if (loop->device->kind == CLG_REFERENCE ||
         (wanted != CLG_CHOOSE_AUTO && wanted != CLG_CHOOSE_RESIDENT))
         return CLG_OK;
-    if (loop->teacher.net)
+    if (loop->data.part)
+        against = "the data set is larger than the device's memory allows";
+    else if (loop->teacher.net)
         against = "a teacher's logits are needed at every step";
     else
         against = clg_engine_refuses_spans(engine, &loop->data.rows, loop->batch);

@@ -65,7 +65,7 @@ clg_status clg_run_save(struct clg_run *run, const struct clg_net *net, const ch
 
 /* Scores every row of data (resident, in order) in batches of the engine's size. */
 clg_status clg_score_resident(struct clg_scores *out, struct clg_engine *engine,
-                              const struct clg_resident *data);
+                              struct clg_resident *data);
 
 /* Rows in an evaluation batch for a data set of this many. */
 int clg_evaluation_batch(size_t rows);
