@@ -124,6 +124,8 @@ clg_status clg_training_estimate(clg_estimate *out, const clg_net *net, clg_devi
     if (data)
         CLG_TRY_DONE(clg_resident_plan(&resident, &plan, data, net, shuffle, "training data"));
     CLG_TRY_DONE(clg_engine_plan(&engine, &plan, copy, out->batch, 1));
+    if (data)
+        clg_resident_fit(&plan, &(struct clg_resident_share){&resident, data, net, out->batch}, 1);
     sum_purposes(out, &plan);
     out->memory = plan.bytes;
     out->budget = device->budget;
