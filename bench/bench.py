@@ -44,10 +44,8 @@ def ceilings(report, options):
     got = rows[0]
     report.say("## Ceilings, through OpenCL")
     report.say()
-    report.say("fma %.0f GFLOP/s; a launch %s µs with %s groups; waited for each: %.1f µs; four "
-               "bytes read: %.1f µs" % (
-                   got["fma_gflops"], " / ".join(map(str, got["launch_us"].values())),
-                   " / ".join(got["launch_us"]), got["finish_us"], got["read_us"]))
+    report.say("fma %.0f GFLOP/s; a launch %.1f µs; waited for each: %.1f µs; four bytes read: "
+               "%.1f µs" % (got["fma_gflops"], got["launch_us"], got["finish_us"], got["read_us"]))
     report.say()
     report.table(["KiB a unit"] + [str(int(size) // 1024) for size in got["read_gb_s"]],
                  [["read, GB/s"] + ["%.1f" % v for v in got["read_gb_s"].values()],
@@ -69,8 +67,7 @@ def jobs_of(case, peers, options):
             if first and first[0]["train_seconds"] < 0.1:
                 words = cases.command(name, case, case.fast, options.clgrad_words)
         jobs[name] = words
-    jobs["ceiling"] = ([cases.build_path("bench/clgrad_ceilings"), "--only", "fma"] +
-                       options.device_words)
+    jobs["ceiling"] = [cases.build_path("bench/clgrad_ceilings")] + options.device_words
     return jobs
 
 
@@ -205,8 +202,7 @@ def main():
         peers = cases.installed()
     what = options.what or SECTIONS
     with runner.lock():
-        device = runner.run([cases.build_path("bench/clgrad_ceilings"), "--only", "fma"] +
-                            options.device_words)
+        device = runner.run([cases.build_path("bench/clgrad_ceilings")] + options.device_words)
     if not device:
         sys.exit("bench: no device to measure")
     name = header(report, device[0], peers, options)

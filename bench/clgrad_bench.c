@@ -162,7 +162,7 @@ static void on_epoch(void *user, const clg_progress *progress)
 /* Where an epoch is shorter than 50 steps nobody looks at each: all have the mean time. */
 static void train(struct job *job, clg_net *net)
 {
-    clg_train_hooks hooks = {job, on_epoch, 0, NULL, NULL};
+    clg_train_hooks hooks = {.user = job, .progress = on_epoch};
     clg_train_result result;
     size_t rows = clg_dataset_describe(job->train).rows;
     int watched = rows / (size_t)job->a.batch >= 50;

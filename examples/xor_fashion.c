@@ -25,7 +25,7 @@ static clg_status run(clg_device *device, const char *const *job)
     clg_config *config = NULL;
     clg_dataset *train = NULL, *test = NULL;
     clg_net *net = NULL;
-    clg_train_hooks hooks = {(void *)job[0], on_progress, 0, NULL, NULL};
+    clg_train_hooks hooks = {(void *)job[0], on_progress, 0, NULL, NULL, 0};
     clg_evaluation result;
     clg_status status;
     TRY(clg_config_create(&config));

@@ -302,7 +302,8 @@ START_TEST(profile_and_verdict_are_drawn)
                "{\"ok\": false, \"cases\": 3, \"worst\": 7.5, \"first\": \"<u>grad\", "
                "\"operations\": [{\"operation\": \"<i>\", \"cases\": 1}, 7]}");
     files_text("extras/profile.json",
-               "{\"roofs\": {\"compute\": [{\"name\": \"fma<\", \"gflops\": 100}], \"memory\": "
+               "{\"roofs\": {\"compute\": [{\"name\": \"fma<\", \"gflops\": 100}, {\"name\": "
+               "\"crowded\", \"gflops\": 99}], \"memory\": "
                "[{\"name\": \"main\", \"gbps\": 10}, {\"name\": \"bad\", \"gbps\": -1}]}, "
                "\"kernels\": [{\"name\": \"k<1>\", \"ms\": 5, \"gflops\": 25, \"flop_per_byte\": "
                "5}, {\"name\": \"idle\"}, {\"name\": \"k2\", \"ms\": 9, \"gflops\": 10, "
@@ -313,6 +314,8 @@ START_TEST(profile_and_verdict_are_drawn)
     ck_assert_ptr_nonnull(strstr(page, "disagree"));
     ck_assert_ptr_nonnull(strstr(page, "&lt;u&gt;grad"));
     ck_assert_int_eq(markup_count(page, "class=\"bubble\""), 2);
+    ck_assert_int_ge(markup_count(page, "fma&lt;"), 1);
+    ck_assert_int_eq(markup_count(page, "crowded"), 0);    /* its label would lie over the other */
     ck_assert_ptr_nonnull(strstr(page, "50.00\xc2\xa0%")); /* 25 of min(100, 10 * 5) */
     ck_assert_ptr_nonnull(strstr(page, "10.00\xc2\xa0%")); /* 10 of 100 */
     free(page);

@@ -44,7 +44,6 @@ static void ask_clpeak(struct clpeak *clpeak, const clg_device_info *info)
 {
     char command[160], line[256];
     double *section = NULL;
-    memset(clpeak, 0, sizeof *clpeak);
     snprintf(command, sizeof command,
              "clpeak -p %d -d %d --compute-sp --global-bandwidth 2>/dev/null", info->platform,
              info->index);
@@ -163,10 +162,10 @@ static clg_status probe_one(json_t *list, struct cli *cli, const clg_device_info
     clg_status status = clg_device_roofs(&roofs, device, 1);
     if (status == CLG_OK)
         ask_clpeak(&clpeak, info);
-    if (status == CLG_OK && clpeak.ran)
-        status = take_clpeak(&roofs, device, &clpeak);
     if (status == CLG_OK && !list)
         status = print_text(info, &roofs, &clpeak);
+    if (status == CLG_OK && clpeak.ran)
+        status = take_clpeak(&roofs, device, &clpeak);
     if (status == CLG_OK && list) {
         json_t *one = json_pack(
             "{s:s, s:o, s:o, s:o}", "id", selector, "device", cli_json_text(info->name), "driver",

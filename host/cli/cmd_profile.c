@@ -1,10 +1,13 @@
 /* clgrad profile: where the time of training goes.  The figures are the library's; here they are
  * printed, as tables or as the JSON that a run's page draws its roofline from. */
+#define _GNU_SOURCE
 #include "json.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static int should_stop(void *user)
 {
@@ -222,6 +225,35 @@ static clg_status print_json(const clg_profile *profile, const clg_net *net,
 
 /* ---------------------------------------------------------------- command */
 
+/* The layer beside the program, or where it was installed; 0 where there is none. */
+static int find_layer(char path[PATH_MAX])
+{
+    static const char *const names[] = {"libclgrad_layer.so",
+                                        CLI_LAYER_FOLDER "/libclgrad_layer.so"};
+    char program[PATH_MAX];
+    const ssize_t length = readlink("/proc/self/exe", program, sizeof program);
+    const char *slash = length > 0 ? memrchr(program, '/', (size_t)length) : NULL;
+    for (size_t i = 0; slash && i < sizeof names / sizeof *names; i++) {
+        const int size =
+            snprintf(path, PATH_MAX, "%.*s/%s", (int)(slash - program), program, names[i]);
+        if (size < PATH_MAX && access(path, R_OK) == 0)
+            return 1;
+    }
+    return 0;
+}
+
+/* Loaders that have layers then show what CLBlast launches; they look here at the first OpenCL
+ * call. The user's own layers stay in front. */
+static void use_layer(const struct cli *cli)
+{
+    char path[PATH_MAX], all[2 * PATH_MAX];
+    const char *others = getenv("OPENCL_LAYERS");
+    if (strcmp(clg_config_get(cli->config, "matmul"), "native") == 0 || !find_layer(path))
+        return;
+    snprintf(all, sizeof all, "%s%s%s", others ? others : "", others && *others ? ":" : "", path);
+    (void)setenv("OPENCL_LAYERS", all, 1); /* without memory for it products are one row */
+}
+
 static clg_status profile_it(struct cli *cli, const struct cli_training *training,
                              clg_device *device)
 {
@@ -248,6 +280,7 @@ clg_status cli_cmd_profile(struct cli *cli)
     clg_device *device = NULL;
     if (!*clg_config_get(cli->config, "train"))
         return cli_fail(CLG_EUSAGE, "profile: --train X[,Y] is needed: see clgrad profile --help");
+    use_layer(cli);
     CLI_TRY(cli_training_load(&training, cli->config));
     clg_status status = cli_open_device(cli, &device);
     if (status == CLG_OK)

@@ -1,15 +1,17 @@
 /* The inside of a profile: what was recorded, and what is made of it.  recorder.c records,
- * profile.c runs training under it, table.c and hints.c make the figures, trace.c writes the
- * recording. */
+ * inner.c what CLBlast enqueues, profile.c runs training under it, table.c and hints.c make the
+ * figures, trace.c writes the recording. */
 #ifndef CLG_PROFILE_PROFILE_H
 #define CLG_PROFILE_PROFILE_H
 
+#include "profile/inner.h"
 #include "profile/roofs.h"
 
-/* One launch or copy.  Names are static texts. */
+/* One launch or copy.  Names are static texts, or those of the recording's inners. */
 struct clg_command {
     const char *name;     /* a kernel, or write, read, fill, copy */
     int kernel;           /* 0: a copy */
+    int helper;           /* 1: its launch's work is counted with another command */
     int work, launch;     /* which of the recording's works, and which launch of it; -1: unknown */
     size_t bytes, groups; /* of a copy; of a launch, 0: not known */
     double called, returned;     /* the call, by the host's clock */
@@ -33,7 +35,8 @@ struct clg_recording {
     int lost; /* commands beyond what is kept */
     int on;   /* 1: commands are taken */
     cl_ulong last_end;
-    double began, ended; /* by the host's clock */
+    double began, ended;       /* by the host's clock */
+    struct clg_inners *inners; /* NULL: products of CLBlast are one command each */
     struct clg_work work[CLG_WORKS];
     unsigned char *taken[CLG_WORKS]; /* launches of this step that were seen */
     int works, current;

@@ -5,6 +5,7 @@
 
 #include "core/memory.h"
 #include "device/launch.h"
+#include "ops/routes.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -99,10 +100,10 @@ static int grow(void *things, size_t *room, size_t count, size_t size, size_t mo
     return 1;
 }
 
-/* Takes a command whose call has just returned. */
-static struct clg_command *take(struct clg_recording *recording, const char *name, cl_event event)
+/* Takes a command whose call has just returned; before may be NULL. */
+static struct clg_command *take(struct clg_recording *recording, const char *name, cl_event event,
+                                cl_event before)
 {
-    clg_device *device = recording->device;
     if (!recording->on)
         return NULL;
     if (recording->waiting >= HARVEST_AT && recording->waiting % 256 == 0)
@@ -115,15 +116,15 @@ static struct clg_command *take(struct clg_recording *recording, const char *nam
         return NULL;
     }
     recording->pending[recording->waiting++] =
-        (struct clg_pending){event, device->before, recording->commands};
+        (struct clg_pending){event, before, recording->commands};
     clRetainEvent(event);
-    if (device->before)
-        clRetainEvent(device->before);
+    if (before)
+        clRetainEvent(before);
     struct clg_command *command = &recording->command[recording->commands++];
     memset(command, 0, sizeof *command);
     command->name = name;
     command->launch = -1;
-    command->called = device->call_began;
+    command->called = recording->device->call_began;
     command->returned = clg_clock();
     if (recording->waiting >= MOST_PENDING) {
         clWaitForEvents(1, &event);
@@ -138,6 +139,16 @@ static int untaken(const struct clg_recording *recording, const char *kernel)
     const struct clg_work *work = &recording->work[recording->current];
     for (int i = 0; i < work->launches; i++)
         if (!recording->taken[recording->current][i] && strcmp(work->launch[i].kernel, kernel) == 0)
+            return i;
+    return -1;
+}
+
+/* A launch that is made now and then, any number of times; -1 for none. */
+static int rare(const struct clg_recording *recording, const char *kernel)
+{
+    const struct clg_work *work = &recording->work[recording->current];
+    for (int i = 0; i < work->launches; i++)
+        if (work->launch[i].rare && strcmp(work->launch[i].kernel, kernel) == 0)
             return i;
     return -1;
 }
@@ -157,16 +168,45 @@ static int find_launch(struct clg_recording *recording, const char *kernel)
         forget_taken(recording);
         found = untaken(recording, kernel);
     }
+    if (found < 0 && recording->works)
+        found = rare(recording, kernel);
     if (found >= 0)
         recording->taken[recording->current][found] = 1;
     return found;
 }
 
+/* A product of CLBlast as the kernels that it enqueued. */
+static void take_inners(struct clg_recording *recording)
+{
+    const struct clg_inners *inners = recording->inners;
+    const int launch = find_launch(recording, "sgemm"), main_one = clg_inners_main(inners);
+    for (int i = 0; i < inners->count; i++) {
+        const struct clg_inner *inner = &inners->inner[i];
+        struct clg_command *command = take(recording, inner->name, inner->event, NULL);
+        if (!command)
+            continue;
+        command->kernel = 1;
+        command->helper = i != main_one;
+        command->work = recording->current;
+        command->launch = launch;
+        command->called = i ? inner->called : recording->device->call_began;
+        command->returned = inner->returned;
+    }
+}
+
 static void on_launch(void *user, const char *program, const char *kernel, cl_event event)
 {
     struct clg_recording *recording = user;
-    struct clg_command *command = take(recording, kernel, event);
-    (void)program;
+    struct clg_inners *inners = recording->inners;
+    const int known = inners && inners->count && !inners->lost && strcmp(program, "clblast") == 0;
+    if (known && recording->on)
+        take_inners(recording);
+    if (inners) {
+        clg_inners_forget(inners);
+        inners->lost = 0;
+    }
+    struct clg_command *command =
+        known ? NULL : take(recording, kernel, event, recording->device->before);
     if (!command)
         return;
     command->kernel = 1;
@@ -177,7 +217,8 @@ static void on_launch(void *user, const char *program, const char *kernel, cl_ev
 
 static void on_copy(void *user, const char *what, size_t bytes, cl_event event)
 {
-    struct clg_command *command = take(user, what, event);
+    struct clg_recording *recording = user;
+    struct clg_command *command = take(recording, what, event, recording->device->before);
     if (command)
         command->bytes = bytes;
 }
@@ -194,10 +235,14 @@ clg_status clg_recording_begin(struct clg_recording *recording, clg_device *devi
         return clg_fail(CLG_EUSAGE, "%s is recorded already: stop that profile first",
                         device->info.name);
     CLG_TRY(clg_device_finish(device));
+    if (clg_way_of(device) == CLG_WAY_CLBLAST)
+        CLG_TRY(clg_inners_begin(&recording->inners, device));
     cl_command_queue queue =
         clCreateCommandQueue(device->context, device->id, CL_QUEUE_PROFILING_ENABLE, &code);
-    if (code != CL_SUCCESS)
+    if (code != CL_SUCCESS) {
+        clg_inners_end(recording->inners);
         return clg_fail_cl(code, "clCreateCommandQueue", "%s, with profiling", device->info.name);
+    }
     recording->device = device;
     recording->kept = device->queue;
     device->queue = queue;
@@ -238,6 +283,7 @@ static void give_back(struct clg_recording *recording)
     if (!recording->kept)
         return;
     clg_mark_forget(device);
+    clg_inners_end(recording->inners);
     clReleaseCommandQueue(device->queue);
     device->queue = recording->kept;
     recording->kept = NULL;
@@ -263,6 +309,7 @@ void clg_recording_clear(struct clg_recording *recording)
         clg_work_clear(&recording->work[i]);
         free(recording->taken[i]);
     }
+    free(recording->inners);
     free(recording->command);
     free(recording->pending);
     memset(recording, 0, sizeof *recording);

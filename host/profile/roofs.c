@@ -14,7 +14,7 @@
 /* One work-group alone: a product's latency, and how far below a unit's roof it computes. */
 static const double stage_seconds = 6e-8, latency = 8;
 
-static const char first_line[] = "clgrad roofs 1";
+static const char first_line[] = "clgrad roofs 2";
 
 /* ----------------------------------------------------------------- record */
 

@@ -89,7 +89,7 @@ static void add_command(struct clg_profile *profile, clg_profile_row *row,
         row->gbps += (double)command->bytes;
         return;
     }
-    if (command->launch < 0) {
+    if (command->launch < 0 || command->helper) {
         row->gflops = row->gbps = (double)NAN;
         return;
     }
@@ -178,7 +178,7 @@ static void finish_row(clg_profile_row *row, const struct clg_profile *profile, 
 {
     const struct clg_recording *recording = &profile->recording;
     const double seconds = 1e-3 * row->ms;
-    if (row->kernel && row->calls && recording->works && recording->work[0].spans) {
+    if (recording->works && recording->work[0].spans && strncmp(row->name, "resident", 8) == 0) {
         const double steps = (double)profile->summary.steps / (double)row->calls;
         row->gflops *= steps;
         row->gbps *= steps;

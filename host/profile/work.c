@@ -4,13 +4,13 @@
 #include "profile/work.h"
 
 #include "core/memory.h"
+#include "net/fused.h"
 #include "ops/routes.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-    ELEMENTARY = 8,    /* flops that exp, log or tanh counts for */
     VECTOR = 16,       /* columns that a product takes at a time */
     HEAD_OUTPUTS = 16, /* the head's widest output layer */
     DRAW = 10          /* flops that a random number counts for */
@@ -90,35 +90,6 @@ static void mark_rare(struct maker *m)
 
 /* ------------------------------------------------------------ element-wise */
 
-static double act_flops(enum clg_act kind)
-{
-    switch (kind) {
-    case CLG_IDENTITY:
-        return 0;
-    case CLG_RELU:
-    case CLG_STEP:
-    case CLG_LEAKY_RELU:
-    case CLG_MAXOUT:
-        return 1;
-    default:
-        return ELEMENTARY + 2;
-    }
-}
-
-static double update_flops(const struct clg_update *u)
-{
-    static const double flops[CLG_OPTS] = {
-        [CLG_SGD] = 2,      [CLG_MOMENTUM] = 4, [CLG_ADAM] = 12,   [CLG_EMA_MOMENTUM] = 5,
-        [CLG_NESTEROV] = 6, [CLG_RMSPROP] = 8,  [CLG_ADAGRAD] = 7, [CLG_ADAMW] = 14};
-    return flops[u->opt] + (u->l2 > 0 ? 2 : 0);
-}
-
-/* Moments that a step touches. */
-static int slots_of(const struct clg_update *u)
-{
-    return u->opt == CLG_RMSPROP && u->momentum <= 0 ? 1 : clg_opt_slots(u->opt);
-}
-
 static double dropout_of(const struct maker *m, int l)
 {
     return l < 0 ? m->net->dropout_input : m->net->layer[l].dropout;
@@ -170,7 +141,7 @@ static void plain_layer(struct maker *m, const struct clg_net *net, int l, int l
     if (last || layer->act.kind == CLG_IDENTITY)
         return;
     begin(m, layer->act.kind == CLG_MAXOUT ? "maxout_fwd" : "act_fwd");
-    add_elements(m, of, CLG_PHASE_FORWARD, n, act_flops(layer->act.kind), 2);
+    add_elements(m, of, CLG_PHASE_FORWARD, n, clg_work_act_flops(layer->act.kind), 2);
 }
 
 static void weight_sum(struct maker *m)
@@ -185,7 +156,7 @@ static void add_loss(struct maker *m)
 {
     const int last = m->net->layers - 1;
     add_elements(m, last, CLG_PHASE_FORWARD, (double)m->B * m->net->layer[last].rows,
-                 ELEMENTARY + 6, 4);
+                 CLG_WORK_ELEMENTARY + 6, 4);
 }
 
 static void loss(struct maker *m)
@@ -247,7 +218,7 @@ static void plain_delta(struct maker *m, int l)
         return;
     begin(m, front->act.kind == CLG_MAXOUT ? "maxout_bwd" : "act_bwd");
     add_elements(m, l - 1, CLG_PHASE_BACKWARD, (double)m->B * front->rows,
-                 act_flops(front->act.kind), 3);
+                 clg_work_act_flops(front->act.kind), 3);
 }
 
 static void add_delta(struct maker *m, int l)
@@ -255,27 +226,17 @@ static void add_delta(struct maker *m, int l)
     const struct clg_layer *layer = &m->net->layer[l];
     add_product(m, l, CLG_PHASE_BACKWARD, m->B, layer->in, layer->rows);
     add_elements(m, l - 1, CLG_PHASE_BACKWARD, (double)m->B * layer->in,
-                 act_flops((layer - 1)->act.kind), 2);
+                 clg_work_act_flops((layer - 1)->act.kind), 2);
 }
 
 /* ------------------------------------------------------------------ update */
-
-static const char *update_kernel(const struct clg_update *u)
-{
-    static const char *const names[CLG_OPTS] = {
-        [CLG_SGD] = "update_sgd",           [CLG_MOMENTUM] = "update_momentum",
-        [CLG_ADAM] = "update_adam",         [CLG_EMA_MOMENTUM] = "update_ema_momentum",
-        [CLG_NESTEROV] = "update_nesterov", [CLG_RMSPROP] = "update_rmsprop",
-        [CLG_ADAGRAD] = "update_adagrad",   [CLG_ADAMW] = "update_adamw"};
-    return u->opt == CLG_RMSPROP && u->momentum > 0 ? "update_rmsprop_momentum" : names[u->opt];
-}
 
 /* n parameters of a layer; gradients are read where there are any. */
 static void add_update(struct maker *m, int l, double n, int reads_gradients)
 {
     const struct clg_update *u = &m->engine->update;
-    add_elements(m, l, CLG_PHASE_UPDATE, n, update_flops(u),
-                 2 + 2 * slots_of(u) + (reads_gradients ? 1 : 0));
+    add_elements(m, l, CLG_PHASE_UPDATE, n, clg_work_update_flops(u),
+                 2 + 2 * clg_work_slots(u) + (reads_gradients ? 1 : 0));
 }
 
 static double parameters_of(const struct clg_layer *layer)
@@ -294,7 +255,7 @@ static int frozen_layers(const struct clg_net *net)
 /* One launch for all, or, where layers are frozen, one each for weights and biases of a layer. */
 static void update(struct maker *m)
 {
-    const char *kernel = update_kernel(&m->engine->update);
+    const char *kernel = clg_work_update_kernel(&m->engine->update);
     const int apart = frozen_layers(m->net) > 0;
     if (m->engine->clip_norm > 0) {
         square_sums(m, (double)m->engine->count, "square_total");
@@ -358,7 +319,7 @@ static void fused_fwd(struct maker *m, int l)
     begin(m, "dense_fwd");
     add_product(m, l, CLG_PHASE_FORWARD, m->B, layer->rows, layer->in);
     add_elements(m, l, CLG_PHASE_FORWARD, (double)m->B * layer->rows,
-                 1 + act_flops(layer->act.kind), 1);
+                 1 + clg_work_act_flops(layer->act.kind), 1);
 }
 
 static int delta_fuses(const struct maker *m, int l)
@@ -388,10 +349,22 @@ static int fused_head(struct maker *m, int *scored)
     return delta;
 }
 
+/* The inputs of the trained layers, copied where learn reads them turned. */
+static void turn(struct maker *m)
+{
+    if (!m->engine->fused->turned_row)
+        return;
+    begin(m, "turn");
+    for (int l = 0; l < m->net->layers; l++)
+        if (!m->net->layer[l].frozen)
+            add_elements(m, l, CLG_PHASE_BACKWARD, (double)m->B * m->net->layer[l].in, 0, 2);
+}
+
 static void fused_learn(struct maker *m, int scored)
 {
     if (!scored)
         score(m);
+    turn(m);
     begin(m, "learn");
     for (int l = m->net->layers - 1; l >= 0; l--) {
         const struct clg_layer *layer = &m->net->layer[l];
@@ -454,7 +427,7 @@ static void resident_step(struct maker *m)
         if (l > 0)
             add_delta(m, l);
         add_elements(m, l, CLG_PHASE_FORWARD, (double)m->B * layer->rows,
-                     1 + act_flops(layer->act.kind), 0);
+                     1 + clg_work_act_flops(layer->act.kind), 0);
         add_update(m, l, parameters_of(layer), 0);
     }
     add_loss(m);
@@ -466,6 +439,17 @@ static void permute(struct maker *m)
 {
     begin(m, "permute");
     add_elements(m, -1, CLG_PHASE_DATA, (double)m->data->rows, DRAW, 1);
+    mark_rare(m);
+}
+
+/* What the training loop looks at now and then: the norms of a layer's weights or gradients. */
+static void look(struct maker *m)
+{
+    begin(m, "square_sums");
+    add_elements(m, -1, CLG_PHASE_FIGURES, (double)m->engine->count / m->net->layers, 2, 1);
+    mark_rare(m);
+    begin(m, "square_total");
+    add_elements(m, -1, CLG_PHASE_FIGURES, CLG_PENALTY_SCRATCH, 1, 1);
     mark_rare(m);
 }
 
@@ -494,5 +478,6 @@ clg_status clg_work_make(struct clg_work *out, const struct clg_engine *engine,
         plain_step(&m, teacher);
     if (shuffle && engine->plan_kind != CLG_PLAN_RESIDENT)
         permute(&m);
+    look(&m);
     return m.status;
 }

@@ -6,9 +6,9 @@
 
 #include "net/net.h"
 
-/* One operation: additions and multiplications (an elementary function counts as ELEMENTARY), and
- * the bytes of its operands, each once.  effort: flops of a product with its columns rounded up to
- * whole vectors, 0 where it is no product. */
+/* One operation: additions and multiplications (an elementary function counts as
+ * CLG_WORK_ELEMENTARY), and the bytes of its operands, each once.  effort: flops of a product with
+ * its columns rounded up to whole vectors, 0 where it is no product. */
 struct clg_task {
     int layer; /* -1: of none */
     clg_phase phase;
@@ -36,6 +36,14 @@ clg_status clg_work_make(struct clg_work *out, const struct clg_engine *engine,
                          const struct clg_net *teacher, const struct clg_rows *data, int shuffle,
                          int B);
 void clg_work_clear(struct clg_work *work);
+
+/* work_costs.c: flops of one element of an activation, and of one parameter in an update; the
+ * moments that the update touches, and the kernel that makes it alone. */
+enum { CLG_WORK_ELEMENTARY = 8 }; /* flops that exp, log or tanh counts for */
+double clg_work_act_flops(enum clg_act kind);
+double clg_work_update_flops(const struct clg_update *u);
+int clg_work_slots(const struct clg_update *u);
+const char *clg_work_update_kernel(const struct clg_update *u);
 
 /* Sums over the launches of a step that are in every one. */
 struct clg_work_sums {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 enum { WIDTH = 640, HEIGHT = 380, LEFT = 60, RIGHT = 110, TOP = 14, BOTTOM = 46, MOST = 24 };
+enum { LABEL = 32, SLOPE_LABEL = 24 }; /* pixels that a label needs */
 
 struct roof {
     const char *name;
@@ -121,6 +122,18 @@ static void put_axes(FILE *out, const struct clg_axis *across, const struct clg_
     fputs("flop per byte</text>\n", out);
 }
 
+/* Whether a higher roof of the list is so near, within so many pixels, that two labels would lie
+ * over one another. */
+static int is_crowded(const struct roof *roof, const struct roof *list, int count,
+                      const struct clg_axis *up, double pixels)
+{
+    for (int i = 0; i < count; i++)
+        if ((list[i].rate > roof->rate || (&list[i] < roof && !(list[i].rate < roof->rate))) &&
+            clg_axis_at(up, roof->rate) - clg_axis_at(up, list[i].rate) < pixels)
+            return 1;
+    return 0;
+}
+
 /* The slope of a memory level up to the highest compute roof. */
 static void put_slope(FILE *out, const struct roofline *roofline, const struct roof *roof,
                       const struct clg_axis *across, const struct clg_axis *up)
@@ -132,6 +145,8 @@ static void put_slope(FILE *out, const struct roofline *roofline, const struct r
         return;
     double x = clg_axis_at(across, from), y = clg_axis_at(up, from * roof->rate);
     clg_svg_line(out, "roof", x, y, clg_axis_at(across, to), clg_axis_at(up, to * roof->rate));
+    if (is_crowded(roof, roofline->memory, roofline->memories, up, SLOPE_LABEL))
+        return;
     double slope = atan2(clg_axis_at(up, to * roof->rate) - y, clg_axis_at(across, to) - x);
     fputs("<g transform=\"translate(", out);
     clg_svg_at(out, x + 26 * cos(slope));
@@ -153,6 +168,8 @@ static void put_ceiling(FILE *out, const struct roofline *roofline, const struct
     double memory = highest(roofline->memory, roofline->memories);
     double from = fmax(across->low, roof->rate / memory), y = clg_axis_at(up, roof->rate);
     clg_svg_line(out, "roof", clg_axis_at(across, from), y, WIDTH - RIGHT, y);
+    if (is_crowded(roof, roofline->compute, roofline->computes, up, LABEL))
+        return;
     clg_svg_text(out, "ink", "start", WIDTH - RIGHT + 7, y + 4);
     clg_html_short(out, roof->name, 14);
     fputs("</text>", out);

@@ -171,6 +171,30 @@ static void put_examples(FILE *out, const struct clg_report_run *run)
     fputc('\n', out);
 }
 
+static void put_verdict(FILE *out, const struct clg_report_run *run)
+{
+    const json_t *verify = run->verify;
+    if (!json_is_boolean(json_object_get(verify, "ok")))
+        return;
+    fprintf(out, "%-9s %s", "verify",
+            json_is_true(json_object_get(verify, "ok")) ? "ok" : "MISMATCH");
+    put_number(out, ", ", clg_report_number(verify, "cases"), " operations");
+    put_number(out, ", worst ", clg_report_number(verify, "worst"), " of its bound");
+    fputc('\n', out);
+}
+
+static void put_profile(FILE *out, const struct clg_report_run *run)
+{
+    const json_t *summary = json_object_get(run->profile, "summary");
+    const double measured = clg_report_number(summary, "measured_us");
+    if (!isfinite(measured))
+        return;
+    put_number(out, "profile   ", measured, " us a step");
+    put_number(out, ", predicted ", clg_report_number(summary, "predicted_us"), "");
+    put_number(out, ", device busy ", 100 * clg_report_number(summary, "busy"), " %");
+    fputc('\n', out);
+}
+
 static void put_run(FILE *out, const struct clg_report_run *run, int columns)
 {
     const struct clg_metric *last = last_line(run);
@@ -197,6 +221,8 @@ static void put_run(FILE *out, const struct clg_report_run *run, int columns)
         fputc('\n', out);
     }
     put_examples(out, run);
+    put_verdict(out, run);
+    put_profile(out, run);
     if (columns)
         put_curve(out, metrics, LOSS, columns);
     if (columns)
@@ -245,6 +271,8 @@ static json_t *run_json(const struct clg_report_run *run)
     json_object_set_new(root, "val_accuracy", number(last ? last->val_accuracy : nan));
     json_object_set_new(root, "seconds", number(last ? last->seconds : nan));
     json_object_set_new(root, "evaluation", examples_json(&run->examples));
+    if (json_is_boolean(json_object_get(run->verify, "ok")))
+        json_object_set(root, "verified", json_object_get(run->verify, "ok"));
     return root;
 }
 

@@ -332,6 +332,9 @@ typedef struct clg_train_hooks {
     /* A line about a decision taken: the plan and the route in use, the best epoch.  One that
      * begins with "warning: " the user should see: verification found the device wrong. */
     void (*log)(void *user, const char *line);
+    /* N: progress is called after every Nth step as well (1: after each), with the loss so far read
+     * from the device, which waits for it.  Changes no bit.  0: by the clock and by epoch alone. */
+    uint64_t progress_every;
 } clg_train_hooks;
 
 typedef struct clg_train_result {

@@ -69,6 +69,29 @@ START_TEST(report_repeats_the_page)
 }
 END_TEST
 
+/* A verdict that verify printed stands in the report; the next training's has none. */
+START_TEST(the_verdict_is_reported)
+{
+    run_clgrad(&run, "", TRAIN "--out judged -q");
+    run_clgrad(&run, "",
+               "verify --model judged/last.safetensors --data xor --device ref --json "
+               ">judged/verify.json");
+    expect(0);
+    run_clgrad(&run, "", "report judged");
+    expect(0);
+    ck_assert_msg(strstr(run.out, "\nverify    ok, "), "%s", run.out);
+    ck_assert_ptr_nonnull(strstr(run.out, " of its bound\n"));
+    char *page = run_read("judged/report.html", NULL);
+    ck_assert_ptr_null(strstr(page, "not verified"));
+    free(page);
+    run_clgrad(&run, "", "report judged --json");
+    ck_assert_ptr_nonnull(strstr(run.out, "\"verified\": true"));
+    run_clgrad(&run, "", TRAIN "--out judged -q");
+    expect(0);
+    PAGE_HAS("judged/report.html", "not verified");
+}
+END_TEST
+
 START_TEST(report_as_json)
 {
     run_clgrad(&run, "", TRAIN "--out json -q");
@@ -212,6 +235,7 @@ int main(void)
     tcase_add_unchecked_fixture(cases, run_folder_enter, NULL);
     tcase_add_test(cases, train_writes_the_page);
     tcase_add_test(cases, report_repeats_the_page);
+    tcase_add_test(cases, the_verdict_is_reported);
     tcase_add_test(cases, report_as_json);
     tcase_add_test(cases, several_runs_make_one_page);
     tcase_add_loop_test(cases, failures_are_one_line, 0, (int)(sizeof bad / sizeof *bad));

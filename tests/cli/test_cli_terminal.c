@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #define TRAIN                                                                                      \
-    "train --train xor --device ref --out run --layers 4 --epochs 20000 --val xor --batch 1 "
+    "train --train xor --device ref --out run --layers 4 --epochs 10000 --val xor --batch 1 "
 
 static char screen[1 << 20];
 
@@ -103,7 +103,7 @@ START_TEST(line_fits_the_terminal)
     if (columns >= 80) {
         ck_assert_ptr_nonnull(strstr(screen, "ETA "));
         ck_assert_ptr_nonnull(strstr(screen, "acc "));
-        ck_assert_ptr_nonnull(strstr(screen, "80000  loss "));
+        ck_assert_ptr_nonnull(strstr(screen, "40000  loss "));
     }
     if (columns >= 200) {
         ck_assert_ptr_nonnull(strstr(screen, "\u2581"));
@@ -125,7 +125,7 @@ START_TEST(line_follows_the_terminal)
     int from = changes[_i][0], to = changes[_i][1], widest;
     size_t resized = 0;
     ck_assert_int_eq(on_changing_terminal("TERM=xterm LC_ALL=C.UTF-8 NO_COLOR=1",
-                                          TRAIN "--epochs 60000", from, to, &resized),
+                                          TRAIN "--epochs 40000", from, to, &resized),
                      0);
     ck_assert_uint_gt(resized, 0);
     const char *at = screen + resized;
