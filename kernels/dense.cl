@@ -2,8 +2,9 @@
  * and f' on the way back to the layer in front.  The same bits as the launches one by one.
  *   dense_fwd  DEPTH rows of W in a panel, or 0: W is read where it lies (small products)
  *   delta_bwd  DEPTH of the K in a panel, which transposes W
- * One work-item a group; consecutive groups have the same 32 columns, so that a core meets the same
- * part of W in every launch of a step.  Left out: maxout. */
+ * W (I,O) is a matrix, strip 32, or lies in strips (strips.cl).  One work-item a group; consecutive
+ * groups have the same 32 columns, so that a core meets the same part of W in every launch of a
+ * step.  Left out: maxout. */
 #include "activation.clh"
 #include "tile.clh"
 
@@ -42,20 +43,22 @@ INLINE void finish_fwd(float16 (*sum)[2], global float *y, Z global const float 
  * of the rows, columns / 32), groups of one. */
 __attribute__((reqd_work_group_size(1, 1, 1))) kernel void
 dense_fwd(global float *y, Z global const float *x, global const float *W, global const float *b,
-          int B, int I, int O, int ldy, int ldx, int ldw)
+          int B, int I, int O, int ldy, int ldx, int ldw, int strip)
 {
     const size_t n = (size_t)O, n0 = TILE_COLUMNS * get_group_id(1), K = (size_t)I;
-    const size_t x_row = (size_t)ldx, w_row = (size_t)ldw, y_row = (size_t)ldy;
+    const size_t x_row = (size_t)ldx, y_row = (size_t)ldy;
+    const size_t w_row = strip_row(n0, n, (size_t)ldw, (size_t)strip);
     const size_t tiles = ((size_t)B + TILE_ROWS - 1) / TILE_ROWS, shares = get_num_groups(0);
     const size_t m0 = TILE_ROWS * (tiles * get_group_id(0) / shares);
     const size_t m1 = TILE_ROWS * (tiles * (get_group_id(0) + 1) / shares);
     const int narrow = n - n0 <= TILE_COLUMNS / 2;
+    global const float *columns = W + (size_t)strip * get_group_id(1);
     float16 sum[TILE_ROWS][2];
 #if DEPTH
     local float16 panel[2 * DEPTH];
     for (size_t k0 = 0; k0 < K; k0 += DEPTH) {
         const size_t depth = min(K - k0, (size_t)DEPTH);
-        copy_panel(panel, W + k0 * w_row + n0, depth, w_row, narrow);
+        copy_panel(panel, columns + k0 * w_row, depth, w_row, narrow);
         for (size_t i = m0; i < m1; i += TILE_ROWS) {
             if (k0 == 0)
                 tile_clear(sum);
@@ -72,9 +75,9 @@ dense_fwd(global float *y, Z global const float *x, global const float *W, globa
     for (size_t i = m0; i < m1; i += TILE_ROWS) {
         tile_clear(sum);
         if (narrow)
-            tile_rows(sum, x + i * x_row, W + n0, K, w_row, x_row, 1, 1);
+            tile_rows(sum, x + i * x_row, columns, K, w_row, x_row, 1, 1);
         else
-            tile_rows(sum, x + i * x_row, W + n0, K, w_row, x_row, 1, 0);
+            tile_rows(sum, x + i * x_row, columns, K, w_row, x_row, 1, 0);
         finish_fwd(sum, y + i * y_row, Z_ROW(i) b, n0, n, y_row, narrow);
     }
 #endif
@@ -100,10 +103,10 @@ INLINE void finish_bwd(float16 (*sum)[2], global const float *kept, size_t ld, i
  * groups of one. */
 __attribute__((reqd_work_group_size(1, 1, 1))) kernel void
 delta_bwd(global float *dx, global const float *kept, global const float *dz,
-          global const float *W, int B, int I, int O, int ldx, int ldz, int ldw)
+          global const float *W, int B, int I, int O, int ldx, int ldz, int ldw, int strip)
 {
     const size_t n = (size_t)I, n0 = TILE_COLUMNS * get_group_id(1), K = (size_t)O;
-    const size_t x_row = (size_t)ldx, w_row = (size_t)ldw, z_row = (size_t)ldz;
+    const size_t x_row = (size_t)ldx, z_row = (size_t)ldz;
     const size_t tiles = ((size_t)B + TILE_ROWS - 1) / TILE_ROWS, shares = get_num_groups(0);
     const size_t m0 = TILE_ROWS * (tiles * get_group_id(0) / shares);
     const size_t m1 = TILE_ROWS * (tiles * (get_group_id(0) + 1) / shares);
@@ -112,7 +115,7 @@ delta_bwd(global float *dx, global const float *kept, global const float *dz,
     local float16 panel[2 * DEPTH];
     for (size_t k0 = 0; k0 < K; k0 += DEPTH) {
         const size_t depth = min(K - k0, (size_t)DEPTH);
-        transpose_panel(panel, W + n0 * w_row + k0, depth, w_row, n - n0);
+        transpose_panel(panel, W, k0, depth, K, (size_t)ldw, (size_t)strip, n0, n - n0);
         for (size_t i = m0; i < m1; i += TILE_ROWS) {
             global float *out = dx + i * x_row + n0;
             if (k0 == 0)

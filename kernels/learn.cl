@@ -107,7 +107,7 @@ INLINE void learn_deep(const struct slabs *s, const struct job *job, global cons
             if (b + depth < B)
                 keep_tile(tile, sum);
             else
-                finish_learn(sum, s, (size_t)job->w_at + m * ldw + (size_t)job->n0, ldw, rates, 0);
+                finish_learn(sum, s, (size_t)job->w_at + m * ldw, ldw, rates, 0);
         }
     }
 }
@@ -132,7 +132,7 @@ INLINE void learn_tiles(const struct slabs *s, const struct job *job, global con
     if (!narrow && fits)
         copy_panel(panel, dz, B, ldz, 0);
     for (size_t m = (size_t)job->m0; m < m1; m += TILE_ROWS) {
-        const size_t at = (size_t)job->w_at + m * ldw + (size_t)job->n0;
+        const size_t at = (size_t)job->w_at + m * ldw;
         tile_clear(sum);
         if (narrow) {
             tile_rows(sum, X_TILE(m), dz, B, ldz, X_STEPS, 1);
@@ -173,15 +173,27 @@ INLINE void learn_weights(const struct slabs *s, const struct job *job, global c
 #define PIECE16(row, j, n) load16(row, j, n)
 #endif
 
+/* Makes w_at and ldw those of the job's columns, in a matrix or, where W lies so, in strips. */
+INLINE void place_columns(struct job *job, int strips)
+{
+    if (strips && job->strip) {
+        job->w_at += job->n0 / TILE_COLUMNS * job->strip;
+        job->ldw = job->N - job->n0 <= TILE_COLUMNS / 2 ? TILE_COLUMNS / 2 : TILE_COLUMNS;
+    } else {
+        job->w_at += job->n0;
+    }
+}
+
 /* params and slots are in/out; stats[0..1] and hits[0] are added to; x_next (next_B,features) and
  * t_next are overwritten where next_B is above 0.  x (B,features) is the batch, batch holds the
- * other layers' inputs and all deltas.  rate, root and decay as in struct rates.  Global range:
- * (jobs), groups of one. */
+ * other layers' inputs and all deltas.  strips is 1 where weights lie as strips.cl puts them.
+ * rate, root and decay as in struct rates.  Global range: (jobs), groups of one. */
 __attribute__((reqd_work_group_size(1, 1, 1))) kernel void
 learn(global float *params, SLOT_ARGS SCORE_ARGS global float *x_next, TARGETS
       global const float *batch, global const float *x, global const int *jobs, DATA PERM
       int B, int next_B, ulong next_start, int features, int ldx, float rate, float root,
-      float decay, float l2, float keep0, float rest0, float keep1, float rest1, float eps)
+      float decay, float l2, float keep0, float rest0, float keep1, float rest1, float eps,
+      int strips)
 {
     local float16 panel[2 * DEPTH];
 #if KEPT
@@ -191,6 +203,7 @@ learn(global float *params, SLOT_ARGS SCORE_ARGS global float *x_next, TARGETS
     const struct rates rates = {rate, l2, keep0, rest0, keep1, rest1, root, eps, decay};
     struct job job;
     read_job(&job, numbers);
+    place_columns(&job, strips);
     if (numbers[0] == JOB_WEIGHTS) {
         struct slabs s;
         s.params = params;

@@ -17,20 +17,27 @@
 #endif
 #include "tile.clh"
 
+/* Which dimension of the range has the shares of the rows, 0 or 1: consecutive groups have the same
+ * columns, or, where A is too large for a core's own cache, the same rows. */
+#ifndef ROWS_AT
+#define ROWS_AT 0
+#endif
+
 /* What this group does: 32 columns of C from n0 on, rows m0..m1. */
 #define SHARE                                                                                      \
-    const size_t m = (size_t)M, n = (size_t)N, n0 = TILE_COLUMNS * get_group_id(1);                \
+    const size_t m = (size_t)M, n = (size_t)N, n0 = TILE_COLUMNS * get_group_id(1 - ROWS_AT);      \
     const size_t a_row = (size_t)lda, b_row = (size_t)ldb, c_row = (size_t)ldc;                    \
-    const size_t tiles = (m + TILE_ROWS - 1) / TILE_ROWS, shares = get_num_groups(0);              \
-    const size_t m0 = TILE_ROWS * (tiles * get_group_id(0) / shares);                              \
-    const size_t m1 = TILE_ROWS * (tiles * (get_group_id(0) + 1) / shares);                        \
+    const size_t tiles = (m + TILE_ROWS - 1) / TILE_ROWS, shares = get_num_groups(ROWS_AT);        \
+    const size_t m0 = TILE_ROWS * (tiles * get_group_id(ROWS_AT) / shares);                        \
+    const size_t m1 = TILE_ROWS * (tiles * (get_group_id(ROWS_AT) + 1) / shares);                  \
     const int narrow = n - n0 <= TILE_COLUMNS / 2;                                                 \
     float16 sum[TILE_ROWS][2]
 
 #if DEPTH
 
 /* A group owns 32 columns of C and a share of its rows, and copies its columns of op(B), DEPTH
- * deep, into a panel.  Global range: (shares of the rows, columns / 32), groups of one. */
+ * deep, into a panel.  Global range: (shares of the rows, columns / 32), or the reverse by ROWS_AT,
+ * groups of one. */
 #define MATMUL(NAME, FILL_PANEL, A_AT, ROW_STEP, K_STEP)                                           \
     __attribute__((reqd_work_group_size(1, 1, 1))) kernel void NAME(                               \
         global float *C, global const float *A, global const float *B, int M, int N, int K,        \
@@ -54,7 +61,8 @@
 
 MATMUL(matmul_nn, copy_panel(panel, B + (k0 * b_row + n0), depth, b_row, narrow), (i * a_row + k0),
        a_row, 1)
-MATMUL(matmul_nt, transpose_panel(panel, B + (n0 * b_row + k0), depth, b_row, n - n0),
+MATMUL(matmul_nt,
+       transpose_panel(panel, B, k0, depth, (size_t)K, b_row, TILE_COLUMNS, n0, n - n0),
        (i * a_row + k0), a_row, 1)
 MATMUL(matmul_tn, copy_panel(panel, B + (k0 * b_row + n0), depth, b_row, narrow), (k0 * a_row + i),
        1, a_row)

@@ -35,6 +35,12 @@ static const struct sample samples[] = {
     {20, 20, 100, "layers=40 loss=huber:0.5 output-act=gelu opt=sgd batch=24"},
     {20, 3, 90, "layers=9:softplus,4 target=input loss=mse output-act=identity opt=adam batch=24"},
     {300, 3, 150, "layers=520,520 opt=sgd lr=0.05 batch=140 epochs=1"},
+    /* epochs long enough for weights in strips */
+    {37, 10, 330, "layers=64,49 act=sigmoid opt=adam batch=10"},
+    {37, 10, 330, "layers=64,49 act=sigmoid opt=adam batch=10 steps=50"}, /* ends inside one */
+    {45, 3, 400, "layers=100:gelu,72:tanh,40 opt=momentum lr=0.1 batch=12 freeze=1"},
+    {20, 3, 330, "layers=64:maxout:2,64:tanh,64 opt=rmsprop batch=10 dropout=0,0.2,0"},
+    {300, 3, 970, "layers=530,512 opt=sgd lr=0.05 batch=30 epochs=1"},
     {20, 3, 600, "layers=40,24 opt=sgd lr=0.05 batch=520 dropout-input=0.1"}, /* inputs turned */
     {20, 3, 2150, "layers=40,24 opt=sgd lr=0.01 batch=2100 epochs=1"}, /* deeper than a panel */
 };

@@ -19,6 +19,7 @@ enum clg_plan_choice { CLG_CHOOSE_AUTO, CLG_CHOOSE_RESIDENT, CLG_CHOOSE_FUSED, C
 enum { CLG_DEVICE_KNOBS = 32 };
 
 struct clg_program;  /* program.h */
+struct clg_waiter;   /* wait.h */
 struct clg_ops;      /* ops/ops.h */
 
 /* Sees each launch: program file and kernel by name, and its event (borrowed). */
@@ -31,12 +32,14 @@ struct clg_device {
     enum clg_kind kind;
     clg_device_info info;
     char reason[512];
+    char notes[512];            /* what its user should know, "" */
     enum clg_route route;
     enum clg_plan_choice plan;
     int use_cache;              /* 0 under --no-cache */
     int keeps_records;          /* 0: what is learnt about it is not kept beside the programs */
     int knows_routes;           /* ops/routes.h: 1 once failed_ways is known */
     unsigned failed_ways;       /* 1 << way for each that verification found wrong here */
+    unsigned failed_forms;      /* 1 << form of a plan, likewise */
     int forced_way;             /* 1 + the way that verification runs now; 0: none */
     unsigned char tuned[CLG_DEVICE_KNOBS]; /* ops/tuning.h: what its knobs stand at */
     int knows_tuning;           /* 1 once tuned is known, or was set */
@@ -63,6 +66,13 @@ struct clg_device {
     double call_began;          /* clg_clock() in front of the call that the two are told of */
     size_t groups;              /* on_launch: work-groups; 0: not known */
     cl_event before;            /* on_launch: a marker in front of several launches, or NULL */
+    struct clg_waiter *waiter;  /* wait.h: NULL until the first blocking call */
+    int lost;                   /* 1: a call did not come back; nothing is called any more */
+    const char *lost_in;        /* its name, and the seconds that it was given */
+    double lost_after;
+    int made_kernel;            /* 1: the next wait may hold a kernel's compilation */
+    double time_limit;          /* seconds: CLGRAD_TIMEOUT, 0 where it is not set */
+    double longest_wait;        /* seconds, so far */
     void (*at_close)(void);     /* NULL, or gives back what a route keeps of this context */
 
     /* verify puts its watching table here for a while; NULL: the back end's own (clg_ops_of) */
@@ -80,6 +90,9 @@ struct clg_device {
 /* "clSetKernelArg: CL_INVALID_ARG_SIZE (-51)", with format's text in front; the status is
  * CLG_EDEVICE, CLG_ENOMEM for the codes of exhausted memory. */
 clg_status clg_fail_cl(cl_int code, const char *call, const char *format, ...) CLG_PRINTF(3, 4);
+#if defined(__clang_analyzer__) || defined(__CPPCHECK__) /* see clg_fail */
+#define clg_fail_cl(...) ((void)clg_fail_cl(__VA_ARGS__), CLG_EDEVICE)
+#endif
 
 /* The OpenCL name of an error code, "unknown" for others. */
 const char *clg_cl_name(cl_int code);

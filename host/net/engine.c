@@ -326,6 +326,7 @@ clg_status clg_engine_read_slab(struct clg_engine *engine, double *dense,
                                 const struct clg_buf *slab)
 {
     double *staged;
+    CLG_TRY(clg_engine_settle(engine));
     CLG_TRY(clg_alloc(&staged, engine->count, sizeof *staged, "a copy of the parameters"));
     clg_status status = clg_real_download(slab, staged, 0, engine->count);
     if (status == CLG_OK)
@@ -338,6 +339,7 @@ clg_status clg_engine_write_slab(struct clg_engine *engine, struct clg_buf *slab
                                  const double *dense)
 {
     double *staged;
+    CLG_TRY(clg_engine_settle(engine));
     CLG_TRY(clg_alloc(&staged, engine->count, sizeof *staged, "a copy of the parameters"));
     translate(engine, staged, (double *)dense, 1);
     clg_status status = clg_real_upload(slab, staged, 0, engine->count);

@@ -4,6 +4,7 @@
 #include "net/fused.h"
 
 #include "core/memory.h"
+#include "ops/routes.h"
 #include "ops/tuning.h"
 
 #include <assert.h>
@@ -12,6 +13,9 @@
 
 /* Offsets in the table of jobs are ints. */
 enum { MOST_ELEMENTS = 2147483647 };
+
+/* Steps of an epoch from which on moving the weights into strips and back is little. */
+enum { STEPS_IN_STRIPS = 32 };
 
 static size_t rounded_up(size_t value, size_t unit)
 {
@@ -50,7 +54,8 @@ clg_status clg_engine_choose_plan(struct clg_engine *engine)
         return CLG_OK;
     const char *why = refused(engine);
     if (!why && choice == CLG_CHOOSE_AUTO &&
-        clg_tuned_plan(engine->device, step_operations(engine)) == CLG_CHOOSE_PLAIN)
+        (clg_fused_is_wrong(engine->device) ||
+         clg_tuned_plan(engine->device, step_operations(engine)) == CLG_CHOOSE_PLAIN))
         return CLG_OK;
     if (why && choice == CLG_CHOOSE_FUSED)
         return clg_fail(CLG_EUSAGE, "--plan fused: %s; use --plan auto or plain", why);
@@ -92,26 +97,45 @@ static const struct clg_buf *input_of(const struct clg_engine *engine, int l)
     return net->layer[l - 1].dropout > 0 ? &engine->layer[l - 1].dropped : &engine->layer[l - 1].y;
 }
 
+/* Whether the delta of the layer in front of l can be part of a fused launch. */
+static int delta_fuses(const struct clg_engine *engine, int l)
+{
+    const struct clg_layer *front = &engine->net->layer[l - 1];
+    return front->dropout <= 0 && front->act.kind != CLG_MAXOUT;
+}
+
+/* Whether only launches that know strips read the weights of layer l in a fused step, and nothing
+ * needs them as a matrix between steps. */
+static int may_lie_in_strips(const struct clg_engine *engine, int l)
+{
+    return engine->ops->fused_strips && engine->clip_norm <= 0 && engine->update.l2 <= 0 &&
+           l < engine->layers - 1 && engine->layer[l].act.kind != CLG_MAXOUT &&
+           (l == 0 || delta_fuses(engine, l));
+}
+
 static struct clg_fused_layer describe_layer(struct clg_engine *engine, int l)
 {
     struct clg_engine_layer *layer = &engine->layer[l];
     const int last = l == engine->layers - 1, keeps_z = last || clg_act_keeps_z(layer->act.kind);
     const struct clg_buf *input = input_of(engine, l);
-    return (struct clg_fused_layer){.in = layer->in,
-                                    .out = layer->out,
-                                    .rows = layer->rows,
-                                    .act = layer->act,
-                                    .trained = !engine->net->layer[l].frozen,
-                                    .W = &layer->W,
-                                    .b = &layer->b,
-                                    .input = input,
-                                    .y = last ? NULL : &layer->y,
-                                    .z = keeps_z ? &layer->z : NULL,
-                                    .dz = &layer->dz,
-                                    .W_at = engine->weight_at[l],
-                                    .b_at = engine->bias_at[l],
-                                    .input_at = part_at(engine, input),
-                                    .dz_at = part_at(engine, &layer->dz)};
+    struct clg_fused_layer described = {.in = layer->in,
+                                        .out = layer->out,
+                                        .rows = layer->rows,
+                                        .act = layer->act,
+                                        .trained = !engine->net->layer[l].frozen,
+                                        .W = &layer->W,
+                                        .b = &layer->b,
+                                        .input = input,
+                                        .y = last ? NULL : &layer->y,
+                                        .z = keeps_z ? &layer->z : NULL,
+                                        .dz = &layer->dz,
+                                        .W_at = engine->weight_at[l],
+                                        .b_at = engine->bias_at[l],
+                                        .input_at = part_at(engine, input),
+                                        .dz_at = part_at(engine, &layer->dz)};
+    if (may_lie_in_strips(engine, l))
+        described.strip = clg_fused_strip_of(engine->device, &described);
+    return described;
 }
 
 static struct clg_fused_net describe(struct clg_engine *engine, struct clg_fused_layer *layers)
@@ -125,6 +149,7 @@ static struct clg_fused_net describe(struct clg_engine *engine, struct clg_fused
                                   .params = &engine->params,
                                   .slot0 = &engine->slot[0],
                                   .slot1 = &engine->slot[1],
+                                  .scratch = &fused->scratch,
                                   .batch = &fused->slab,
                                   .turned_at = fused->turned_at,
                                   .turned_row = fused->turned_row,
@@ -152,6 +177,20 @@ static clg_status plan_targets(struct clg_engine *engine, struct clg_plan *plan)
                            "batch");
 }
 
+static clg_status plan_strips(struct clg_engine *engine, struct clg_plan *plan,
+                              const struct clg_fused_layer *layers)
+{
+    size_t most = 0;
+    for (int l = 0; l < engine->layers; l++) {
+        const size_t size = clg_weights_size(engine->device, layers[l].rows, layers[l].in);
+        if (layers[l].strip && size > most)
+            most = size;
+    }
+    engine->fused->strips = most > 0;
+    return most ? clg_plan_add(plan, &engine->fused->scratch, CLG_REAL, most, "parameters")
+                : CLG_OK;
+}
+
 clg_status clg_engine_plan_fused(struct clg_engine *engine, struct clg_plan *plan)
 {
     struct clg_engine_fused *fused = engine->fused;
@@ -159,6 +198,7 @@ clg_status clg_engine_plan_fused(struct clg_engine *engine, struct clg_plan *pla
     if (!fused)
         return CLG_OK;
     struct clg_fused_net net = describe(engine, layers);
+    CLG_TRY(plan_strips(engine, plan, layers));
     fused->turned_at = net.turned_at = fused->count;
     fused->count += clg_fused_turned(&net.turned_row, engine->device, &net, engine->max_batch);
     fused->turned_row = net.turned_row;
@@ -195,7 +235,8 @@ void clg_engine_destroy_fused(struct clg_engine *engine)
         return;
     if (fused->launches)
         engine->ops->fused_destroy(fused->launches);
-    struct clg_buf *own[] = {&fused->slab, &fused->x, &fused->t, &fused->row_hits, &fused->jobs};
+    struct clg_buf *own[] = {&fused->slab,     &fused->x,    &fused->t,
+                             &fused->row_hits, &fused->jobs, &fused->scratch};
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)
         clg_buf_release(own[i]);
     free(fused->table);
@@ -260,13 +301,6 @@ static clg_status forward(struct clg_engine *engine, int B)
     return CLG_OK;
 }
 
-/* Whether the delta of the layer in front of l can be part of a fused launch. */
-static int delta_fuses(const struct clg_engine *engine, int l)
-{
-    const struct clg_engine_layer *front = &engine->layer[l - 1];
-    return !front->dropped.device && front->act.kind != CLG_MAXOUT;
-}
-
 /* The deltas in front of the last; the first of them is there where delta is 1. */
 static clg_status deltas(struct clg_engine *engine, int B, int delta)
 {
@@ -310,18 +344,38 @@ static clg_status learn(struct clg_engine *engine, const struct clg_batch *batch
     return CLG_OK;
 }
 
+/* Weights go into strips where many steps follow in this epoch, and back with its last. */
+static clg_status place_weights(struct clg_engine *engine, const struct clg_batch *batch)
+{
+    const size_t steps = batch->data->rows / (size_t)batch->B;
+    if (!engine->fused->strips || batch->keep_gradient)
+        return clg_engine_settle(engine);
+    return steps >= STEPS_IN_STRIPS && batch->next_B
+               ? engine->ops->fused_strips(engine->fused->launches, 1)
+               : CLG_OK;
+}
+
+clg_status clg_engine_settle(struct clg_engine *engine)
+{
+    return engine->fused && engine->fused->strips
+               ? engine->ops->fused_strips(engine->fused->launches, 0)
+               : CLG_OK;
+}
+
 static clg_status fused_step(struct clg_engine *engine, const struct clg_batch *batch, double lr)
 {
     const int l = engine->layers - 1, B = batch->B;
     int delta = l > engine->first_trained && delta_fuses(engine, l);
+    CLG_TRY(place_weights(engine, batch));
     CLG_TRY(take_batch(engine, batch));
     CLG_TRY(forward(engine, B));
     CLG_TRY(engine->ops->fused_head(engine->fused->launches, clg_engine_input_of(engine, l, 1),
                                     clg_engine_targets_of(engine), B,
                                     clg_engine_loss_scale(engine, B), &delta));
     CLG_TRY(deltas(engine, B, delta));
-    return batch->keep_gradient || engine->clip_norm > 0 ? keep_gradients(engine, B, lr)
-                                                         : learn(engine, batch, lr);
+    CLG_TRY(batch->keep_gradient || engine->clip_norm > 0 ? keep_gradients(engine, B, lr)
+                                                          : learn(engine, batch, lr));
+    return batch->next_B ? CLG_OK : clg_engine_settle(engine);
 }
 
 clg_status clg_engine_train_step(struct clg_engine *engine, const struct clg_batch *batch,

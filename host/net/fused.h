@@ -20,6 +20,8 @@ struct clg_engine_fused {
     struct clg_buf slab; /* inputs of all layers but x, and all deltas */
     struct clg_buf x, t; /* where the next batch goes, as the engine's x and t */
     struct clg_buf row_hits, jobs;
+    struct clg_buf scratch; /* for weights on their way into strips, where some may lie so */
+    int strips;             /* 1: some may */
     int32_t *table;    /* of the jobs, until they are on the device */
     size_t table_size; /* numbers */
     size_t turned_at;

@@ -43,6 +43,7 @@ struct clg_net {
     int epoch;             /* epochs done */
     uint64_t seed;
     int height, width; /* of one input where it is an image, else 0 */
+    const char *state; /* of the run that saves it (train/state.h), borrowed; NULL: of none */
 };
 
 /* Inputs and outputs of the network. */
@@ -189,6 +190,11 @@ struct clg_batch {
 clg_status clg_engine_train_step(struct clg_engine *engine, const struct clg_batch *batch,
                                  double lr);
 
+/* Enqueue: what fused steps keep in a layout of their own (kernels/strips.cl) back to where
+ * everyone finds it.  The engine's other calls do so themselves; the last step of an epoch has done
+ * so. */
+clg_status clg_engine_settle(struct clg_engine *engine);
+
 /* A span: many steps in one launch, over the ends of epochs. */
 struct clg_span {
     const struct clg_rows *data;
@@ -203,6 +209,7 @@ struct clg_span {
     int keep_best;    /* 1: keep the parameters of an epoch whose training loss is below best_loss */
     double best_loss; /* in and out */
     int best_epoch;   /* in and out: whose parameters engine->best holds; 0: nobody's */
+    float best_sum[2]; /* in and out: best_loss times rows, as the device has it; 0: not known */
 };
 
 /* NULL where the engine can train in spans, else why it cannot. */
@@ -260,11 +267,13 @@ clg_status clg_resident_upload(struct clg_resident *resident, const struct clg_d
                                const struct clg_net *net);
 void clg_resident_release(struct clg_resident *resident);
 
-/* Each class of data as the network numbers it: map (data->classes), which the caller frees; and
- * whether all targets are values that the loss is defined for. */
+/* Each class of data as the network numbers it: map (data->classes), which the caller frees; whether
+ * all targets are values that the loss is defined for; whether rows, features and targets are of
+ * the network's shape. */
 clg_status clg_net_map_classes(int32_t **map, const struct clg_net *net,
                                const struct clg_dataset *data);
 clg_status clg_net_check_values(const struct clg_net *net, const struct clg_dataset *data);
+clg_status clg_net_check_shapes(const struct clg_net *net, const struct clg_dataset *data);
 
 /* feed.c, for resident.c: two parts of `part` rows each. */
 enum { CLG_FEED_PARTS = 2 };

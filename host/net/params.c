@@ -101,6 +101,7 @@ clg_status clg_net_copy(struct clg_net **out, const struct clg_net *from)
     net->normalise = (struct clg_normalise){.features = 0};
     net->class_weights = NULL;
     net->text = net->notes = NULL;
+    net->state = NULL;
     net->params = net->slot[0] = net->slot[1] = NULL;
     CLG_TRY_DONE(copy_class_names(net, from));
     CLG_TRY_DONE(copy_class_weights(net, from));

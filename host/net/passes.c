@@ -34,6 +34,7 @@ clg_status clg_engine_fwd(struct clg_engine *engine, int B, int dropping)
 {
     static const struct clg_activation identity = {CLG_IDENTITY, 0, 1};
     const int last = engine->layers - 1;
+    CLG_TRY(clg_engine_settle(engine));
     if (dropping && engine->x_dropped.device)
         CLG_TRY(
             clg_engine_drop(engine, &engine->x_dropped, engine->input, B, engine->layer[0].in, -1));
@@ -128,6 +129,7 @@ clg_status clg_engine_delta(struct clg_engine *engine, int l, int B)
 /* Deltas go no further than the first layer that learns. */
 clg_status clg_engine_bwd(struct clg_engine *engine, int B)
 {
+    CLG_TRY(clg_engine_settle(engine));
     for (int l = engine->layers - 1; l >= engine->first_trained; l--) {
         CLG_TRY(grad(engine, l, B));
         if (l > engine->first_trained)
@@ -164,6 +166,7 @@ void clg_engine_begin_update(struct clg_engine *engine, double lr)
 clg_status clg_engine_step(struct clg_engine *engine, double lr)
 {
     int slots = clg_opt_slots(engine->net->opt);
+    CLG_TRY(clg_engine_settle(engine));
     clg_engine_begin_update(engine, lr);
     if (engine->clip_norm > 0)
         CLG_TRY(clip(engine));
@@ -182,6 +185,7 @@ clg_status clg_engine_norms(struct clg_engine *engine, double *weight, double *g
 {
     double square[2 * CLG_MAX_LAYERS];
     size_t layers = (size_t)engine->layers;
+    CLG_TRY(clg_engine_settle(engine));
     for (int l = 0; l < engine->layers; l++) {
         const struct clg_engine_layer *layer = &engine->layer[l];
         CLG_TRY(engine->ops->square_sum(engine->device, &engine->norms, &engine->scratch, &layer->W,

@@ -5,6 +5,7 @@
 
 #include "core/memory.h"
 #include "net/span.h"
+#include "ops/routes.h"
 #include "ops/span.h"
 
 #include <assert.h>
@@ -104,6 +105,8 @@ const char *clg_engine_refuses_spans(const struct clg_engine *engine, const stru
         return against;
     const struct clg_span_shape shape = shape_of(engine, data, batch, 1);
     against = clg_ocl_refuses_span(engine->device, &shape);
+    if (!against && engine->device->plan == CLG_CHOOSE_AUTO && clg_span_is_wrong(engine->device))
+        against = "verification found it wrong on this device";
     if (!against && engine->device->plan == CLG_CHOOSE_AUTO &&
         !clg_span_pays(engine->device, &shape))
         against = "several work-groups a step are faster";
@@ -231,13 +234,14 @@ static clg_status upload_rates(struct clg_engine *engine, const struct clg_span 
 }
 
 /* The loss to beat, as the sum over all rows in two floats; the device's own stays as it is, since
- * it is exact. */
+ * it is exact, and a run that goes on has kept it. */
 static clg_status upload_best(struct clg_engine *engine, const struct clg_span *span)
 {
     struct clg_spans *spans = engine->spans;
     const double sum = span->best_loss * (double)span->data->rows;
     const float high = (float)sum, low = isfinite(high) ? (float)(sum - (double)high) : 0;
-    const float pair[2] = {high, low};
+    const int known = span->best_sum[0] > 0 || span->best_sum[0] < 0;
+    const float pair[2] = {known ? span->best_sum[0] : high, known ? span->best_sum[1] : low};
     const int32_t epoch = span->best_epoch;
     if (spans->best != span->best_loss)
         CLG_TRY(clg_buf_upload(&spans->best_loss, pair, 0, 2));
@@ -258,6 +262,8 @@ static clg_status read_best(struct clg_engine *engine, struct clg_span *span)
         return CLG_OK;
     CLG_TRY(clg_real_download(&spans->best_loss, pair, 0, 2));
     span->best_epoch = spans->best_of = epoch;
+    span->best_sum[0] = (float)pair[0];
+    span->best_sum[1] = (float)pair[1];
     span->best_loss = spans->best = (pair[0] + pair[1]) / (double)span->data->rows;
     return CLG_OK;
 }
@@ -302,6 +308,7 @@ static clg_status cut_epoch(struct clg_engine *engine, struct clg_span *span,
         return CLG_OK;
     span->best_loss = scores.loss;
     span->best_epoch = epoch;
+    span->best_sum[0] = span->best_sum[1] = 0;
     engine->spans->best = NAN;
     return clg_buf_copy(&engine->best, &engine->params, engine->count);
 }
@@ -357,6 +364,7 @@ clg_status clg_engine_span(struct clg_engine *engine, struct clg_span *span,
     assert(span->steps > 0 && span->epoch_step < epoch_steps);
     assert(!span->every_epoch || epochs <= CLG_SPAN_EPOCHS);
     *count = 0;
+    CLG_TRY(clg_engine_settle(engine));
     CLG_TRY(make_spans(engine));
     if (permuted(span->data, span->shuffle, span->batch))
         CLG_TRY(make_order(engine, span->data->rows));

@@ -147,9 +147,11 @@ clg_status clg_fused_fwd(struct clg_fused *fused, int l, const struct clg_buf *i
     clg_arg_int(args, layer->out);
     clg_arg_int(args, clg_stride(device, layer->out));
     clg_arg_int(args, clg_stride(device, layer->in));
-    clg_arg_int(args, clg_stride(device, layer->out));
-    if (fused->local)
+    if (fused->local) {
+        clg_arg_int(args, clg_stride(device, layer->out));
         return clg_launch_tiles(args, B, layer->out, fused->fwd_tile[l]);
+    }
+    clg_fused_push_strips(args, fused, layer);
     return launch_tiles(args, B, layer->out,
                         is_small(device, B, layer) ? CLG_KNOB_MANY_GROUPS : CLG_KNOB_GROUPS);
 }
@@ -302,8 +304,10 @@ clg_status clg_fused_delta(struct clg_fused *fused, int l, int B)
     clg_arg_int(args, layer->rows);
     clg_arg_int(args, clg_stride(device, layer->in));
     clg_arg_int(args, clg_stride(device, layer->rows));
-    clg_arg_int(args, clg_stride(device, layer->rows));
-    if (fused->local)
+    if (fused->local) {
+        clg_arg_int(args, clg_stride(device, layer->rows));
         return clg_launch_tiles(args, B, layer->in, fused->delta_tile[l]);
+    }
+    clg_fused_push_strips(args, fused, layer);
     return launch_tiles(args, B, layer->in, CLG_KNOB_GROUPS);
 }

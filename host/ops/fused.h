@@ -22,6 +22,7 @@ struct clg_fused {
     int learn_scored;                   /* what learn was prepared for */
     const struct clg_rows *learn_data;
     int learn_permuted;
+    int in_strips;                      /* how the weights lie now (fused_strips.c) */
 };
 
 /* Rows of 32 floats of a panel that the device's local memory has room for, a power of two. */
@@ -34,6 +35,10 @@ int clg_panel_rows(const clg_device *device, int rows);
  * number of them, each with whole tiles (matmul_native.c). */
 size_t clg_row_shares(const clg_device *device, size_t columns, size_t tiles, size_t least);
 
+/* Pushes how the columns of the layer's weights lie: the row, and from strip to strip. */
+void clg_fused_push_strips(struct clg_args *args, const struct clg_fused *fused,
+                           const struct clg_fused_layer *layer);
+
 clg_status clg_fused_create(struct clg_fused **out, clg_device *device,
                             const struct clg_fused_net *net);
 void clg_fused_destroy(struct clg_fused *fused);
@@ -44,5 +49,6 @@ clg_status clg_fused_delta(struct clg_fused *fused, int l, int B);
 clg_status clg_fused_learn(struct clg_fused *fused, const struct clg_buf *x,
                            const struct clg_buf *t, int B, const struct clg_update *u,
                            const struct clg_fused_next *next);
+clg_status clg_fused_strips(struct clg_fused *fused, int on);
 
 #endif

@@ -123,6 +123,7 @@ static void layer_job(int32_t *job, const clg_device *device, const struct clg_f
     job[9] = (int32_t)layer->dz_at;
     job[10] = w_row;
     job[11] = m0 == 0 ? (int32_t)layer->b_at + n0 : -1;
+    job[12] = layer->strip;
     if (net->turned_row) {
         job[7] = (int32_t)turned_at(net, l);
         job[8] = net->turned_row;
@@ -313,5 +314,6 @@ clg_status clg_fused_learn(struct clg_fused *fused, const struct clg_buf *x,
     if (fused->local)
         return clg_launch_jobs(args, net->job_count - !fused->scored,
                                clg_local_learn_tile(fused->device, net));
+    clg_arg_int(args, fused->in_strips);
     return clg_launch1(args, (size_t)net->job_count - !fused->scored, 1);
 }

@@ -73,8 +73,8 @@ int clg_tile_for(const clg_device *device, int M, int N, int K)
 
 void clg_tile_options(char options[CLG_TILE_OPTIONS], int tile)
 {
-    const struct clg_tile *t = &clg_tiles[tile];
     assert(tile >= 0 && tile < CLG_TILES);
+    const struct clg_tile *t = &clg_tiles[tile];
     snprintf(options, CLG_TILE_OPTIONS,
              "-DTILE_M=%d -DTILE_N=%d -DK_TILE=%d -DEACH_M=%d -DEACH_N=%d", t->rows, t->columns,
              t->depth, t->each_rows, t->each_columns);

@@ -9,6 +9,11 @@
 #include <assert.h>
 #include <stdio.h>
 
+/* An A that a core's own cache does not hold is taken in parts of rows that it does hold, all
+ * columns of C for each; but where K is so deep that a part has few rows, the panels would cost
+ * more. */
+enum { LARGE_BYTES = 1 << 20, PART_BYTES = 1 << 19, DEEP = 512 };
+
 static const char *const kernel_names[] = {
     [CLG_NN] = "matmul_nn", [CLG_NT] = "matmul_nt", [CLG_TN] = "matmul_tn"};
 
@@ -48,16 +53,21 @@ clg_status clg_matmul_native_body(clg_device *device, struct clg_buf *C, const s
         return clg_matmul_local(device, C, A, B, M, N, K, form, clg_tile_for(device, M, N, K));
     const int small =
         form != CLG_NT && 2.0 * M * N * K < (double)clg_knob(device, CLG_KNOB_PANEL_FLOPS);
-    snprintf(options, sizeof options, "-DFORM_REGISTER -DDEPTH=%d",
-             small ? 0 : clg_panel_depth(device));
+    const double bytes = (double)sizeof(cl_float) * M * K;
+    const int by_rows = !small && bytes > LARGE_BYTES && K <= DEEP;
+    snprintf(options, sizeof options, "-DFORM_REGISTER -DDEPTH=%d%s",
+             small ? 0 : clg_panel_depth(device), by_rows ? " -DROWS_AT=1" : "");
     CLG_TRY(clg_args_begin(&args, device, "matmul", options, kernel_names[form]));
     push_arguments(&args, C, A, B, M, N, K, form);
     size_t columns = ((size_t)N + CLG_TILE_COLUMNS - 1) / CLG_TILE_COLUMNS;
     size_t tiles = ((size_t)M + CLG_TILE_ROWS - 1) / CLG_TILE_ROWS;
-    size_t shares = clg_row_shares(
-        device, columns, tiles,
-        (size_t)clg_knob(device, small ? CLG_KNOB_MANY_GROUPS : CLG_KNOB_GROUPS));
-    return clg_launch2(&args, shares, columns, 1, 1);
+    size_t shares =
+        clg_row_shares(device, columns, tiles,
+                       (size_t)clg_knob(device, small ? CLG_KNOB_MANY_GROUPS : CLG_KNOB_GROUPS));
+    if (!by_rows)
+        return clg_launch2(&args, shares, columns, 1, 1);
+    const size_t parts = (size_t)(bytes / PART_BYTES) + 1; /* fewer than tiles: K is not deep */
+    return clg_launch2(&args, columns, parts < shares ? shares : parts, 1, 1);
 }
 
 clg_status clg_matmul_native(clg_device *device, struct clg_buf *C, const struct clg_buf *A,

@@ -341,5 +341,6 @@ const struct clg_ops clg_ops_opencl = {
     .fused_head = clg_fused_head,
     .fused_delta = clg_fused_delta,
     .fused_learn = clg_fused_learn,
+    .fused_strips = clg_fused_strips,
     .span = clg_ocl_span,
 };

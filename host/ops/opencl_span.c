@@ -16,7 +16,7 @@
 enum form { SAMPLES, UNITS, GROUP };
 
 /* A step's operations above which several cores make up for the launches. */
-#define MOST_OPERATIONS 1e6
+#define MOST_OPERATIONS 2.5e6
 
 enum {
     MOST_PARAMETERS = 24, /* that SAMPLES holds in registers */

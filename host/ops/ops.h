@@ -131,12 +131,14 @@ struct clg_fused_layer {
     struct clg_buf *y, *z, *dz;  /* y NULL: the output layer; z NULL: not kept */
     size_t W_at, b_at;           /* first elements in params */
     size_t input_at, dz_at;      /* first elements in batch; input_at SIZE_MAX: x */
+    int strip;                   /* clg_fused_strip_of, or 0: its weights stay a matrix */
 };
 
 struct clg_fused_net {
     int layers, first_trained;
     const struct clg_fused_layer *layer; /* (layers) */
     struct clg_buf *params, *slot0, *slot1;
+    struct clg_buf *scratch;             /* of fused_strips: room for the largest weights */
     const struct clg_buf *batch;         /* slab of all inputs and deltas, x excepted */
     size_t turned_at;                    /* in batch: the inputs once more, turned */
     int turned_row;                      /* stride of those, 0: there are none */
@@ -169,6 +171,10 @@ int clg_fused_turn_jobs(const struct clg_fused_net *net);
 /* Elements of the slab that the turned inputs of batches of B take, 0 where turning does not pay;
  * *row their stride. */
 size_t clg_fused_turned(int *row, clg_device *device, const struct clg_fused_net *net, int B);
+
+/* How many elements strips of 32 columns of the layer's weights are apart (kernels/strips.cl), 0
+ * where they cannot lie so. */
+int clg_fused_strip_of(clg_device *device, const struct clg_fused_layer *layer);
 
 /* NULL where the device can run fused steps, else why it cannot. */
 const char *clg_fused_refuses(clg_device *device);
@@ -271,7 +277,9 @@ struct clg_ops {
      *                sets *delta to 0; counts each row's hit, which fused_learn adds up
      *   fused_delta  delta_bwd from layer l to the one in front, without dropout
      *   fused_learn  score, grad of all trained layers, update, and gather of next; the gradients
-     *                are not kept.  x is the batch. */
+     *                are not kept.  x is the batch.
+     *   fused_strips moves weights and moments that may lie in strips there (on 1) or back (0);
+     *                while they are there, only these entries know them.  May be NULL. */
     clg_status (*fused_create)(struct clg_fused **out, clg_device *device,
                                const struct clg_fused_net *net);
     void (*fused_destroy)(struct clg_fused *fused);
@@ -282,6 +290,7 @@ struct clg_ops {
     clg_status (*fused_learn)(struct clg_fused *fused, const struct clg_buf *x,
                               const struct clg_buf *t, int B, const struct clg_update *u,
                               const struct clg_fused_next *next);
+    clg_status (*fused_strips)(struct clg_fused *fused, int on);
 
     /* The resident plan: many whole steps in one launch; NULL in a table that has none. */
     clg_status (*span)(clg_device *device, const struct clg_span_launch *launch);

@@ -18,6 +18,9 @@ static const char first_line[] = "clgrad routes 1";
 
 const char *const clg_way_names[CLG_WAYS] = {"register", "local", "clblast"};
 
+const char *const clg_plan_form_names[CLG_PLAN_FORMS] = {"fused register", "fused local",
+                                                         "resident item", "resident group"};
+
 static int has_failed(const clg_device *device, enum clg_way way)
 {
     return (device->failed_ways >> way & 1u) != 0;
@@ -63,6 +66,9 @@ static void read_line(struct clg_routes *routes, const char *line, size_t length
     for (int way = 0; way < CLG_WAYS; way++)
         if (strncmp(word, "way ", 4) == 0 && strcmp(word + 4, clg_way_names[way]) == 0)
             routes->failed |= 1u << way;
+    for (int form = 0; form < CLG_PLAN_FORMS; form++)
+        if (strncmp(word, "plan ", 5) == 0 && strcmp(word + 5, clg_plan_form_names[form]) == 0)
+            routes->failed_forms |= 1u << form;
 }
 
 static void read_record(struct clg_routes *routes, const char *text)
@@ -93,14 +99,25 @@ static void load(struct clg_routes *routes, clg_device *device)
     free(key);
 }
 
+/* A line for each bit of set. */
+static void put_lines(char *text, size_t size, const char *word, unsigned set,
+                      const char *const *names, int count)
+{
+    for (int i = 0; i < count; i++) {
+        const size_t used = strlen(text);
+        if (set >> i & 1u)
+            snprintf(text + used, size - used, "%s %s\n", word, names[i]);
+    }
+}
+
 static void store(const struct clg_routes *routes, clg_device *device)
 {
-    char text[sizeof first_line + 32 * CLG_WAYS + 2 * sizeof routes->operations + 512];
-    size_t used = (size_t)snprintf(text, sizeof text, "%s\n", first_line);
-    for (int way = 0; way < CLG_WAYS; way++)
-        if (routes->failed >> way & 1u)
-            used +=
-                (size_t)snprintf(text + used, sizeof text - used, "way %s\n", clg_way_names[way]);
+    char text[sizeof first_line + 32 * (CLG_WAYS + CLG_PLAN_FORMS) + 2 * sizeof routes->operations +
+              512];
+    snprintf(text, sizeof text, "%s\n", first_line);
+    put_lines(text, sizeof text, "way", routes->failed, clg_way_names, CLG_WAYS);
+    put_lines(text, sizeof text, "plan", routes->failed_forms, clg_plan_form_names, CLG_PLAN_FORMS);
+    size_t used = strlen(text);
     for (const char *at = routes->operations; *at;) {
         size_t word = strcspn(at, ",");
         used +=
@@ -117,6 +134,16 @@ static void know(clg_device *device, const struct clg_routes *routes)
 {
     device->knows_routes = 1;
     device->failed_ways = routes->failed;
+    device->failed_forms = routes->failed_forms;
+}
+
+static void make_known(clg_device *device)
+{
+    struct clg_routes routes;
+    if (device->knows_routes)
+        return;
+    load(&routes, device);
+    know(device, &routes);
 }
 
 struct clg_routes clg_routes_of(clg_device *device)
@@ -124,8 +151,10 @@ struct clg_routes clg_routes_of(clg_device *device)
     struct clg_routes routes = {0};
     if (device->kind == CLG_OPENCL) {
         load(&routes, device);
-        if (!device->keeps_records)
+        if (!device->keeps_records) {
             routes.failed = device->failed_ways;
+            routes.failed_forms = device->failed_forms;
+        }
     }
     return routes;
 }
@@ -138,6 +167,7 @@ void clg_routes_remember(clg_device *device, const struct clg_routes *found, int
     known = clg_routes_of(device);
     if (!full) {
         all.failed |= known.failed;
+        all.failed_forms |= known.failed_forms;
         for (const char *at = known.operations; *at;) {
             char word[64];
             size_t length = strcspn(at, ",");
@@ -148,7 +178,8 @@ void clg_routes_remember(clg_device *device, const struct clg_routes *found, int
     }
     know(device, &all);
     if (device->keeps_records &&
-        (all.failed != known.failed || strcmp(all.operations, known.operations) != 0))
+        (all.failed != known.failed || all.failed_forms != known.failed_forms ||
+         strcmp(all.operations, known.operations) != 0))
         store(&all, device);
 }
 
@@ -185,14 +216,10 @@ static enum clg_way first_choice(const clg_device *device)
 
 enum clg_way clg_way_of(clg_device *device)
 {
-    struct clg_routes routes;
     clg_tuning_know(device);
     if (device->forced_way)
         return (enum clg_way)(device->forced_way - 1);
-    if (!device->knows_routes) {
-        load(&routes, device);
-        know(device, &routes);
-    }
+    make_known(device);
     const enum clg_way first = first_choice(device);
     if (!has_failed(device, first) || device->route == CLG_ROUTE_CLBLAST)
         return first;
@@ -215,28 +242,71 @@ void clg_way_force(clg_device *device, enum clg_way way)
     device->forced_way = way == CLG_WAYS ? 0 : 1 + (int)way;
 }
 
+static int form_has_failed(clg_device *device, enum clg_plan_form form)
+{
+    if (device->kind != CLG_OPENCL)
+        return 0;
+    make_known(device);
+    return (device->failed_forms >> form & 1u) != 0;
+}
+
+int clg_fused_is_wrong(clg_device *device)
+{
+    return device->kind == CLG_OPENCL &&
+           form_has_failed(device, clg_way_of(device) == CLG_WAY_LOCAL ? CLG_FORM_FUSED_LOCAL
+                                                                       : CLG_FORM_FUSED_REGISTER);
+}
+
+int clg_span_is_wrong(clg_device *device)
+{
+    return form_has_failed(device,
+                           device->local_is_dedicated ? CLG_FORM_SPAN_GROUP : CLG_FORM_SPAN_ITEM);
+}
+
+/* ------------------------------------------------------------------- words */
+
+/* One more thing that failed. */
+static void add_words(char *out, size_t size, const char *name, const char *format,
+                      const char *first, const char *second)
+{
+    size_t used = strlen(out);
+    used += used ? (size_t)snprintf(out + used, size - used, "; and of ")
+                 : (size_t)snprintf(out, size, "warning: %s failed verification of ", name);
+    if (used < size)
+        snprintf(out + used, size - used, format, first, second);
+}
+
+static void add_plans(char *out, size_t size, clg_device *device)
+{
+    static const char avoided[] = "the %s plan, which %s avoids";
+    if (clg_span_is_wrong(device))
+        add_words(out, size, device->info.name, avoided, "resident", "--plan auto");
+    if (clg_fused_is_wrong(device))
+        add_words(out, size, device->info.name, avoided, "fused", "--plan auto");
+}
+
 void clg_routes_text(char *out, size_t size, clg_device *device)
 {
     *out = '\0';
     if (device->kind != CLG_OPENCL)
         return;
-    struct clg_routes routes = clg_routes_of(device);
-    enum clg_way way = clg_way_of(device), first = first_choice(device);
-    if (has_failed(device, way))
+    const struct clg_routes routes = clg_routes_of(device);
+    const enum clg_way way = clg_way_of(device), first = first_choice(device);
+    const char *name = device->info.name;
+    if (has_failed(device, way)) {
         snprintf(out, size,
                  "warning: %s failed verification of the matrix products by every route it may "
                  "take; try --matmul auto or another --device",
-                 device->info.name);
-    else if (way != first)
-        snprintf(
-            out, size,
-            "warning: %s failed verification of the matrix products by the route %s; they take %s%s%s "
-            "(clgrad verify --full forgets this where it passes)",
-            device->info.name, clg_way_names[first], clg_way_names[way],
-            *routes.operations ? "; and failed verification of " : "", routes.operations);
-    else if (*routes.operations)
-        snprintf(out, size,
-                 "warning: %s failed verification of %s; try another --device (clgrad verify "
-                 "--full forgets this where it passes)",
-                 device->info.name, routes.operations);
+                 name);
+        return;
+    }
+    if (way != first)
+        add_words(out, size, name, "the matrix products by the route %s; they take %s",
+                  clg_way_names[first], clg_way_names[way]);
+    add_plans(out, size, device);
+    if (*routes.operations)
+        add_words(out, size, name, "%s%s", routes.operations, "; try another --device");
+    const size_t used = strlen(out);
+    if (used && used < size)
+        snprintf(out + used, size - used, " (clgrad verify --full forgets this where it passes)");
 }

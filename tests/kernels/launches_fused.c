@@ -11,9 +11,17 @@
 static clg_device *device;
 
 enum { FUSED_B = 5 };
-#define DENSE_NAMES "B I O ldy ldx ldw"
 #define RATE_NAMES " rate root decay l2 keep0 rest0 keep1 rest1 eps"
+#define LEARN(names) (is_local() ? names RATE_NAMES : names RATE_NAMES " strips")
 #define HEAD_NAMES "B I rows ldz ldx ldw scale delta keep share"
+
+/* The forms for local memory know no strips. */
+static int is_local(void)
+{
+    return clg_way_of(device) == CLG_WAY_LOCAL;
+}
+
+#define DENSE(names) (is_local() ? names "B I O ldy ldx ldw" : names "B I O ldy ldx ldw strip")
 
 /* Layer l of the engine as a forward launch takes it; z where it is kept. */
 static void want_dense_fwd(struct clg_engine *e, int l)
@@ -22,12 +30,12 @@ static void want_dense_fwd(struct clg_engine *e, int l)
     const struct clg_buf *input = l ? &e->layer[l - 1].y : &e->x;
     const int in = clg_stride(device, layer->in), out = clg_stride(device, layer->out);
     if (clg_act_keeps_z(layer->act.kind))
-        WANT("dense_fwd", "y z x W b " DENSE_NAMES,
+        WANT("dense_fwd", DENSE("y z x W b "),
              LIST(&layer->y, &layer->z, input, &layer->W, &layer->b),
-             LIST(FUSED_B, layer->in, layer->out, out, in, out));
+             LIST(FUSED_B, layer->in, layer->out, out, in, out, 32));
     else
-        WANT("dense_fwd", "y x W b " DENSE_NAMES, LIST(&layer->y, input, &layer->W, &layer->b),
-             LIST(FUSED_B, layer->in, layer->out, out, in, out));
+        WANT("dense_fwd", DENSE("y x W b "), LIST(&layer->y, input, &layer->W, &layer->b),
+             LIST(FUSED_B, layer->in, layer->out, out, in, out, 32));
 }
 
 /* The head with the delta of the layer in front, which keeps y; weighted where classes are. */
@@ -58,9 +66,10 @@ static void want_delta(struct clg_engine *e)
 {
     struct clg_engine_layer *layer = &e->layer[1], *front = &e->layer[0];
     const int in = clg_stride(device, layer->in), out = clg_stride(device, layer->out);
-    WANT("delta_bwd", "dx kept dz W B I O ldx ldz ldw",
+    WANT("delta_bwd",
+         is_local() ? "dx kept dz W B I O ldx ldz ldw" : "dx kept dz W B I O ldx ldz ldw strip",
          LIST(&front->dz, &front->z, &layer->dz, &layer->W),
-         LIST(FUSED_B, layer->in, layer->out, in, out, out));
+         LIST(FUSED_B, layer->in, layer->out, in, out, out, 32));
 }
 
 /* The last launch, of adam from shuffled bytes with classes, or of sgd from floats with values. */
@@ -76,20 +85,35 @@ static void want_learn(struct clg_engine *e, struct clg_resident *data, double l
 #define RATES r.rate, r.root, r.decay, u.l2, r.keep0, 1 - r.keep0, r.keep1, 1 - r.keep1, r.eps
     if (u.opt == CLG_ADAM)
         WANT("learn",
-             "params slot0 slot1 stats hits row_loss row_hits x_next t_next targets batch x jobs "
-             "data scale shift perm B next_B next_start features ldx" RATE_NAMES,
+             LEARN("params slot0 slot1 stats hits row_loss row_hits x_next t_next targets batch x "
+                   "jobs data scale shift perm B next_B next_start features ldx"),
              LIST(&e->params, &e->slot[0], &e->slot[1], &e->stats, &e->hits, &e->row_loss,
                   &f->row_hits, &f->x, &f->t, &rows->t, &f->slab, &e->x, &f->jobs, &rows->x,
                   &rows->scale, &rows->shift, &data->perm),
              LIST(FUSED_B, 2, 2 * FUSED_B, rows->features, ldx, RATES));
     else
         WANT("learn",
-             "params stats hits row_loss row_hits x_next t_next targets outputs ldt batch x jobs "
-             "data B next_B next_start features ldx" RATE_NAMES,
+             LEARN("params stats hits row_loss row_hits x_next t_next targets outputs ldt batch x "
+                   "jobs data B next_B next_start features ldx"),
              LIST(&e->params, &e->stats, &e->hits, &e->row_loss, &f->row_hits, &f->x, &f->t,
                   &rows->t, &f->slab, &e->x, &f->jobs, &rows->x),
              LIST(rows->outputs, clg_stride(device, rows->outputs), FUSED_B, 2, 2 * FUSED_B,
                   rows->features, ldx, RATES));
+}
+
+/* The weights of the first layer, 50 columns in rows of 64, into strips, and the moments. */
+static void want_strips(struct clg_engine *e)
+{
+    const struct clg_buf *slab[] = {&e->params, &e->slot[0], &e->slot[1]};
+    struct clg_buf *scratch = &e->fused->scratch;
+    const double strip = 32 * clg_height(device, e->layer[0].in), at = (double)e->weight_at[0];
+    const char *names = "to from to_at from_at I N O to_row to_strip from_row from_strip";
+    for (int s = 0; s < 1 + clg_opt_slots(e->net->opt); s++) {
+        WANT("strips_move", names, LIST(scratch, slab[s]),
+             LIST(0, at, e->layer[0].in, 50, 50, 32, strip, 64, 32));
+        WANT("strips_move", names, LIST(slab[s], scratch),
+             LIST(at, 0, clg_height(device, e->layer[0].in), 64, 64, 64, 32, 64, 32));
+    }
 }
 
 static clg_dataset *fused_data(int classes)
@@ -137,6 +161,10 @@ static void fused_arguments(clg_config *config, int classes)
     want_delta(e);
     want_learn(e, &resident, 0.125);
     EXPECT(clg_engine_train_step(e, &batch, 0.125));
+    if (!is_local()) {
+        want_strips(e);
+        EXPECT(e->ops->fused_strips(e->fused->launches, 1));
+    }
     ck_ok(clg_device_finish(device));
     clg_engine_destroy(e);
     clg_resident_release(&resident);
@@ -148,9 +176,9 @@ static void fused_arguments(clg_config *config, int classes)
 void launches_fused(clg_device *on)
 {
     device = on;
-    fused_arguments(harness_config("layers", "37:gelu,18:tanh", "label-smoothing", "0.25",
+    fused_arguments(harness_config("layers", "50:gelu,18:tanh", "label-smoothing", "0.25",
                                    "class-weights", "1,2,1", "opt", "adam", NULL),
                     3);
-    fused_arguments(harness_config("layers", "37:gelu,18:tanh", "loss", "mse", "opt", "sgd", NULL),
+    fused_arguments(harness_config("layers", "50:gelu,18:tanh", "loss", "mse", "opt", "sgd", NULL),
                     0);
 }
