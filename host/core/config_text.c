@@ -43,8 +43,10 @@ static clg_status read_line(clg_config *config, char *line, const char *path, in
 static clg_status read_lines(clg_config *config, char *text, size_t size, const char *path)
 {
     int number = 1;
-    if (memchr(text, '\0', size))
-        return clg_fail(CLG_EDATA, "%s: is not a text file", path);
+    const char *zero = memchr(text, '\0', size);
+    if (zero)
+        return clg_fail(CLG_EDATA, "%s: is not a text file: byte %zu is 0", path,
+                        (size_t)(zero - text));
     for (char *line = text; line; number++) {
         char *next = strchr(line, '\n');
         if (next)

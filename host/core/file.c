@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -40,7 +41,18 @@ static clg_status folder_of(char **out, const char *path)
     return CLG_OK;
 }
 
-clg_status clg_writer_open(struct clg_writer **out, const char *path)
+/* fchmod that survives signals. */
+static int set_mode(int fd, mode_t mode)
+{
+    int result;
+    do
+        result = fchmod(fd, mode);
+    while (result != 0 && errno == EINTR);
+    return result;
+}
+
+/* own: for this user alone; else as the umask says, or as the file that is there has it. */
+static clg_status writer_open(struct clg_writer **out, const char *path, int own)
 {
     struct clg_writer *writer = NULL;
     clg_status status;
@@ -57,8 +69,9 @@ clg_status clg_writer_open(struct clg_writer **out, const char *path)
     for (unsigned try = 0; writer->fd < 0 && try < 100; try++) {
         snprintf(writer->temporary, size, "%.*s.%s.%06x.tmp", (int)(name - path), path, name,
                  ((unsigned)getpid() * 64u + try) & 0xffffffu);
-        writer->fd = open(writer->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-        if (writer->fd < 0 && errno != EEXIST)
+        writer->fd = open(writer->temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC,
+                          own ? 0600 : 0666);
+        if (writer->fd < 0 && errno != EEXIST && errno != EINTR)
             break;
     }
     if (writer->fd < 0) {
@@ -67,7 +80,8 @@ clg_status clg_writer_open(struct clg_writer **out, const char *path)
         writer->temporary = NULL;
         goto done;
     }
-    if (stat(path, &old) == 0 && fchmod(writer->fd, old.st_mode & 0777) != 0)
+    (void)flock(writer->fd, LOCK_EX | LOCK_NB); /* what a sweep finds unlocked, nobody writes */
+    if (!own && stat(path, &old) == 0 && set_mode(writer->fd, old.st_mode & 0777) != 0)
         status = clg_fail(CLG_EIO, "%s: cannot set its permissions: %s", path, strerror(errno));
 done:
     if (status != CLG_OK) {
@@ -76,6 +90,11 @@ done:
     }
     *out = writer;
     return CLG_OK;
+}
+
+clg_status clg_writer_open(struct clg_writer **out, const char *path)
+{
+    return writer_open(out, path, 0);
 }
 
 clg_status clg_write_all(int fd, const char *name, const void *data, size_t size)
@@ -162,16 +181,26 @@ void clg_writer_abandon(struct clg_writer *writer)
     writer_free(writer);
 }
 
-clg_status clg_file_write(const char *path, const void *data, size_t size)
+static clg_status file_write(const char *path, const void *data, size_t size, int own)
 {
     struct clg_writer *writer = NULL;
-    CLG_TRY(clg_writer_open(&writer, path));
+    CLG_TRY(writer_open(&writer, path, own));
     clg_status status = clg_writer_put(writer, data, size);
     if (status != CLG_OK) {
         clg_writer_abandon(writer);
         return status;
     }
     return clg_writer_commit(writer);
+}
+
+clg_status clg_file_write(const char *path, const void *data, size_t size)
+{
+    return file_write(path, data, size, 0);
+}
+
+clg_status clg_file_write_own(const char *path, const void *data, size_t size)
+{
+    return file_write(path, data, size, 1);
 }
 
 clg_status clg_file_read(char **data, size_t *size, const char *path, size_t limit)
@@ -198,9 +227,8 @@ clg_status clg_file_read(char **data, size_t *size, const char *path, size_t lim
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0) {
-            status = errno == EISDIR
-                         ? clg_fail(CLG_EDATA, "%s: is a folder, not a file", path)
-                         : clg_fail(CLG_EIO, "%s: read: %s", path, strerror(errno));
+            status = errno == EISDIR ? clg_fail(CLG_EDATA, "%s: is a folder, not a file", path)
+                                     : clg_fail(CLG_EIO, "%s: read: %s", path, strerror(errno));
             goto done;
         }
         if (got == 0)
@@ -221,6 +249,16 @@ done:
     return status;
 }
 
+/* Whether a writer that lives holds the temporary. */
+static int is_held(int folder, const char *name)
+{
+    int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    const int held = fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+    if (fd >= 0)
+        close(fd);
+    return held;
+}
+
 void clg_file_sweep(const char *folder)
 {
     DIR *directory = opendir(folder);
@@ -229,7 +267,8 @@ void clg_file_sweep(const char *folder)
     for (struct dirent *entry; (entry = readdir(directory));) {
         size_t length = strlen(entry->d_name);
         if (length > 12 && entry->d_name[0] == '.' &&
-            strcmp(entry->d_name + length - 4, ".tmp") == 0 && entry->d_name[length - 11] == '.')
+            strcmp(entry->d_name + length - 4, ".tmp") == 0 &&
+            entry->d_name[length - 11] == '.' && !is_held(dirfd(directory), entry->d_name))
             unlinkat(dirfd(directory), entry->d_name, 0);
     }
     closedir(directory);

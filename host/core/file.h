@@ -24,10 +24,13 @@ clg_status clg_folder_make(const char *folder, unsigned mode);
 /* All of that for one block of bytes. */
 clg_status clg_file_write(const char *path, const void *data, size_t size);
 
+/* The same for a file that this user alone may read or write, from its first byte on. */
+clg_status clg_file_write_own(const char *path, const void *data, size_t size);
+
 /* Reads a whole file of at most limit bytes; a byte 0 is put behind it.  The caller frees *data. */
 clg_status clg_file_read(char **data, size_t *size, const char *path, size_t limit);
 
-/* Removes temporaries of writers that died in this folder. */
+/* Removes temporaries of writers that died in this folder; those of living ones stay. */
 void clg_file_sweep(const char *folder);
 
 #endif

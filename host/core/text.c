@@ -114,3 +114,27 @@ uint64_t clg_text_hash(const char *text)
         hash = (hash ^ (unsigned char)*text) * 1099511628211u;
     return hash;
 }
+
+int clg_is_utf8(const char *text)
+{
+    static const uint32_t least[] = {0, 0x80, 0x800, 0x10000};
+    for (const unsigned char *at = (const unsigned char *)text; *at;) {
+        unsigned first = *at++;
+        int more = first < 0x80             ? 0
+                   : (first & 0xe0) == 0xc0 ? 1
+                   : (first & 0xf0) == 0xe0 ? 2
+                   : (first & 0xf8) == 0xf0 ? 3
+                                            : -1;
+        if (more < 0)
+            return 0;
+        uint32_t code = more ? first & (0x3fu >> more) : first;
+        for (int i = 0; i < more; i++, at++) {
+            if ((*at & 0xc0) != 0x80)
+                return 0;
+            code = code << 6 | (*at & 0x3fu);
+        }
+        if (code < least[more] || code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff))
+            return 0;
+    }
+    return 1;
+}

@@ -26,6 +26,9 @@ int clg_ends_in_gz(const char *text, const char *ending);
  * failure as well. */
 clg_status clg_number_names(char ***names, int count);
 
+/* Whether text is UTF-8: no overlong form, no surrogate, nothing beyond U+10FFFF. */
+int clg_is_utf8(const char *text);
+
 /* FNV-1a. */
 uint64_t clg_text_hash(const char *text);
 

@@ -249,7 +249,7 @@ void clg_buf_release(struct clg_buf *buf)
     clg_device *device = buf->device;
     if (!device)
         return;
-    if (buf->mem)
+    if (buf->mem && !device->lost)
         clReleaseMemObject(buf->mem);
     if (!buf->is_view) {
         free(buf->host);

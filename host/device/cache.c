@@ -6,6 +6,7 @@
 #include "core/memory.h"
 #include "core/text.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -103,11 +104,35 @@ static int cache_folder(char *out, size_t size)
     return length > 0 && (size_t)length < size;
 }
 
+static int is_foreign(const struct stat *about)
+{
+    return about->st_uid != geteuid() && about->st_uid != 0;
+}
+
+/* Why nothing may be read from folder or kept there, or NULL. */
+static const char *refuses(const char *folder)
+{
+    struct stat link, about;
+    if (lstat(folder, &link) != 0 || stat(folder, &about) != 0)
+        return strerror(errno);
+    if (S_ISLNK(link.st_mode) && is_foreign(&link))
+        return "another user's link";
+    if (!S_ISDIR(about.st_mode))
+        return "is no folder";
+    return is_foreign(&about) ? "another user's folder" : NULL;
+}
+
+/* Makes it where that is asked for; 0 where it is not there or not to be trusted. */
+static int is_usable(const char *folder, int make)
+{
+    return (!make || clg_folder_make(folder, 0700) == CLG_OK) && !refuses(folder);
+}
+
 /* FOLDER/16 digits.bin, a hash: the key itself decides.  0 where there is no folder. */
 static int cache_path(char *out, size_t size, const char *key, int make)
 {
     char folder[4096];
-    if (!cache_folder(folder, sizeof folder) || (make && clg_folder_make(folder, 0700) != CLG_OK))
+    if (!cache_folder(folder, sizeof folder) || !is_usable(folder, make))
         return 0;
     unsigned long long hash = clg_text_hash(key);
     int length = snprintf(out, size, "%s/%016llx.bin", folder, hash);
@@ -191,9 +216,52 @@ void clg_cache_store(const char *key, const unsigned char *binary, size_t size)
     memcpy(bytes, &header, sizeof header);
     memcpy(bytes + sizeof header, key, key_size);
     memcpy(bytes + sizeof header + key_size, binary, size);
-    /* a file of another owner or mode is not written over: the new one would inherit its mode */
-    unlink(path);
-    if (clg_file_write(path, bytes, sizeof header + key_size + size) == CLG_OK)
-        (void)!chmod(path, 0600);
+    (void)clg_file_write_own(path, bytes, sizeof header + key_size + size);
     free(bytes);
+}
+
+/* ------------------------------------------------------------------ the folder */
+
+/* Files that read_trusted will not take: put there by others, or open to them. */
+static int count_untrusted(const char *folder)
+{
+    struct stat about;
+    int count = 0;
+    DIR *directory = opendir(folder);
+    if (!directory)
+        return 0;
+    for (struct dirent *entry; (entry = readdir(directory));)
+        if (clg_ends_in(entry->d_name, ".bin") &&
+            fstatat(dirfd(directory), entry->d_name, &about, AT_SYMLINK_NOFOLLOW) == 0)
+            count += !S_ISREG(about.st_mode) || about.st_uid != geteuid() ||
+                     (about.st_mode & (S_IWGRP | S_IWOTH)) != 0;
+    closedir(directory);
+    return count;
+}
+
+int clg_cache_open(char *note, size_t size)
+{
+    char folder[4096];
+    *note = '\0';
+    if (!cache_folder(folder, sizeof folder)) {
+        snprintf(note, size,
+                 "programs are built anew each time: neither CLGRAD_CACHE nor HOME "
+                 "names a folder to keep them in");
+        return 0;
+    }
+    const clg_status made = clg_folder_make(folder, 0700);
+    const char *why = made == CLG_OK ? refuses(folder) : strerror(errno);
+    if (why) {
+        snprintf(note, size, "programs are built anew each time: %.400s: %s", folder, why);
+        return 0;
+    }
+    clg_file_sweep(folder);
+    const int count = count_untrusted(folder);
+    if (access(folder, W_OK) != 0)
+        snprintf(note, size, "programs that are built are not kept: %.400s: %s", folder,
+                 strerror(errno));
+    else if (count)
+        snprintf(note, size, "%.400s: files of other users, or open to them, are not used: %d",
+                 folder, count);
+    return 1;
 }

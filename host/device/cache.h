@@ -6,6 +6,11 @@
 
 #include "device/device.h"
 
+/* Makes the folder where it is missing and removes what dead writers left in it.  0 where nothing is
+ * to be read from it or kept there, the folder being another user's for one; note says why, or what
+ * else the user should know of it: "" where nothing. */
+int clg_cache_open(char *note, size_t size);
+
 /* Text that tells one binary from all others: device, driver, processor, source, options, version.
  * The caller frees it. */
 clg_status clg_cache_key(char **key, clg_device *device, const char *program, const char *source,

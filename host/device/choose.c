@@ -64,22 +64,25 @@ clg_status clg_discover_choose(const struct clg_found **out, char *reason, size_
 {
     const struct clg_found *best = NULL;
     size_t meant = 0, usable = 0;
+    int failures = 0;
     char all[2048], which[64];
     *out = NULL;
     for (size_t i = 0; i < count; i++) {
         if (!is_meant(&found[i].info, selector))
             continue;
         meant++;
-        if (!found[i].info.usable)
+        if (!found[i].info.usable) {
+            failures += found[i].failures;
             continue;
+        }
         usable++;
         if (!best || found[i].info.score > best->info.score)
             best = &found[i];
     }
     if (!best) {
         list_all(all, sizeof all, found, count);
-        return clg_fail(CLG_ENODEVICE, "--device %s: %s; there are %s", selector,
-                        meant ? "cannot be used" : "no such device", all);
+        return clg_fail(failures ? CLG_EDEVICE : CLG_ENODEVICE, "--device %s: %s; there are %s",
+                        selector, meant ? "cannot be used" : "no such device", all);
     }
     if (strcasecmp(selector, "auto") != 0)
         snprintf(which, sizeof which, usable > 1 ? "best of %zu by" : "chosen by", usable);

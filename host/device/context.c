@@ -4,8 +4,10 @@
 
 #include "core/config.h"
 #include "core/memory.h"
+#include "device/cache.h"
 #include "device/discover.h"
 #include "device/program.h"
+#include "device/wait.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -60,6 +62,7 @@ static clg_status ask_limits(clg_device *device)
     device->flushes_denormals = !(single & CL_FP_DENORM);
     device->row_pad = 8;
     device->col_pad = 16;
+    CLG_TRY(clg_wait_limit(device));
     return budget_of(&device->budget, &device->info);
 }
 
@@ -117,6 +120,13 @@ static clg_status open_found(clg_device *device, const struct clg_found *found)
     return ask_limits(device);
 }
 
+/* Without a folder to trust, nothing is kept and nothing believed. */
+static void open_cache(clg_device *device)
+{
+    if (device->use_cache && !clg_cache_open(device->notes, sizeof device->notes))
+        device->use_cache = device->keeps_records = 0;
+}
+
 clg_status clg_device_open(clg_device **out, const char *selector, const clg_config *config)
 {
     struct clg_found *found = NULL;
@@ -134,6 +144,7 @@ clg_status clg_device_open(clg_device **out, const char *selector, const clg_con
     CLG_TRY_DONE(clg_discover_choose(&chosen, device->reason, sizeof device->reason, found, count,
                                      selector));
     CLG_TRY_DONE(open_found(device, chosen));
+    open_cache(device);
     *out = device;
     device = NULL;
 done:
@@ -189,12 +200,13 @@ clg_status clg_device_attach(clg_device **out, void *context, void *device, void
     CLG_TRY(device_new(&attached, CLG_OPENCL, config));
     attached->id = device;
     numbers_of(&platform, &index, device);
-    clg_discover_describe(&attached->info, device, platform, index);
+    int failures = clg_discover_describe(&attached->info, device, platform, index);
     snprintf(attached->reason, sizeof attached->reason, "device %s: attached by its caller",
              attached->info.name);
     if (!attached->info.usable) {
-        status = clg_fail(CLG_ENODEVICE, "clg_device_attach: %s cannot be used: %s",
-                          attached->info.name, attached->info.quirks);
+        status = clg_fail(failures ? CLG_EDEVICE : CLG_ENODEVICE,
+                          "clg_device_attach: %s cannot be used: %s", attached->info.name,
+                          attached->info.quirks);
         goto done;
     }
     if (clRetainContext(context) == CL_SUCCESS)
@@ -206,6 +218,7 @@ clg_status clg_device_attach(clg_device **out, void *context, void *device, void
         goto done;
     }
     CLG_TRY_DONE(ask_limits(attached));
+    open_cache(attached);
     *out = attached;
     attached = NULL;
 done:
@@ -213,24 +226,34 @@ done:
     return status;
 }
 
+/* Everything of OpenCL's is given back, unless the driver hangs. */
+static void release(clg_device *device)
+{
+    cl_int code;
+    if (device->queue && !device->lost)
+        (void)clg_wait_finish(device, &code);
+    if (device->at_close && !device->lost)
+        device->at_close();
+    if (!device->lost)
+        clg_program_store(device);
+    clg_program_release_all(device);
+    clg_wait_close(device);
+    if (device->lost)
+        return;
+    if (device->queue)
+        clReleaseCommandQueue(device->queue);
+    if (device->context)
+        clReleaseContext(device->context);
+    if (device->unit)
+        clReleaseDevice(device->unit);
+}
+
 void clg_device_close(clg_device *device)
 {
     if (!device)
         return;
-    if (device->kind == CLG_OPENCL) {
-        if (device->queue)
-            clFinish(device->queue);
-        if (device->at_close)
-            device->at_close();
-        clg_program_store(device);
-        clg_program_release_all(device);
-        if (device->queue)
-            clReleaseCommandQueue(device->queue);
-        if (device->context)
-            clReleaseContext(device->context);
-        if (device->unit)
-            clReleaseDevice(device->unit);
-    }
+    if (device->kind == CLG_OPENCL)
+        release(device);
     free(device->cache_key);
     free(device);
 }
@@ -238,6 +261,11 @@ void clg_device_close(clg_device *device)
 const clg_device_info *clg_device_describe(const clg_device *device)
 {
     return &device->info;
+}
+
+const char *clg_device_notes(const clg_device *device)
+{
+    return device->notes;
 }
 
 const char *clg_device_reason(const clg_device *device)
@@ -255,9 +283,10 @@ void clg_device_usage(const clg_device *device, uint64_t *bytes, int *buffers)
 
 clg_status clg_device_finish(clg_device *device)
 {
+    cl_int code = CL_SUCCESS;
     if (device->kind == CLG_OPENCL)
-        CLG_CL(clFinish, (device->queue));
-    return CLG_OK;
+        CLG_TRY(clg_wait_finish(device, &code));
+    return code == CL_SUCCESS ? CLG_OK : clg_fail_cl(code, "clFinish", "%s", "");
 }
 
 clg_status clg_device_flush(clg_device *device)

@@ -43,16 +43,18 @@ static void keep_text(char *out, size_t size, const char *text)
 }
 
 /* A text of any length that a platform (device NULL) or device gives; "" and a quirk where it
- * fails. */
-static void ask_text(clg_device_info *info, char out[128], cl_platform_id platform,
-                     cl_device_id device, cl_uint what, const char *name)
+ * fails, and 1. */
+static int ask_text(clg_device_info *info, char out[128], cl_platform_id platform,
+                    cl_device_id device, cl_uint what, const char *name)
 {
     size_t size = 0;
     char *text = NULL;
     cl_int code = device ? clGetDeviceInfo(device, what, 0, NULL, &size)
                          : clGetPlatformInfo(platform, what, 0, NULL, &size);
     *out = '\0';
-    if (code == CL_SUCCESS && clg_alloc(&text, size + 1, 1, "a device's name") == CLG_OK)
+    if (code == CL_SUCCESS && clg_alloc(&text, size + 1, 1, "a device's name") != CLG_OK)
+        code = CL_OUT_OF_HOST_MEMORY;
+    if (code == CL_SUCCESS)
         code = device ? clGetDeviceInfo(device, what, size, text, NULL)
                       : clGetPlatformInfo(platform, what, size, text, NULL);
     if (code != CL_SUCCESS)
@@ -60,30 +62,35 @@ static void ask_text(clg_device_info *info, char out[128], cl_platform_id platfo
     else if (text)
         keep_text(out, 128, text);
     free(text);
+    return code != CL_SUCCESS;
 }
 
-/* A number of the given size; 0 and a quirk where the call fails. */
-static void ask(clg_device_info *info, void *out, size_t size, cl_device_id device,
-                cl_device_info what, const char *name)
+/* A number of the given size; 0 and a quirk where the call fails, and 1. */
+static int ask(clg_device_info *info, void *out, size_t size, cl_device_id device,
+               cl_device_info what, const char *name)
 {
     cl_int code = clGetDeviceInfo(device, what, size, out, NULL);
     if (code != CL_SUCCESS) {
         memset(out, 0, size);
         add_quirk(info, "%s: %s", name, clg_cl_name(code));
     }
+    return code != CL_SUCCESS;
 }
-#define ASK(info, out, device, what) ask(info, &(out), sizeof(out), device, what, #what)
+/* They count into failures. */
+#define ASK(info, out, device, what)                                                               \
+    (failures += ask(info, &(out), sizeof(out), device, what, #what))
 #define ASK_TEXT(info, out, platform, device, what)                                                \
-    ask_text(info, out, platform, device, what, #what)
+    (failures += ask_text(info, out, platform, device, what, #what))
 
 /* Whether kernels can be built and run there, with what speaks against it as a quirk. */
-static int is_usable(clg_device_info *info, cl_device_id device)
+static int is_usable(clg_device_info *info, cl_device_id device, int *failed)
 {
     cl_bool available = CL_FALSE, compiler = CL_FALSE, little = CL_FALSE;
-    int major = 0, minor = 0;
+    int major = 0, minor = 0, failures = 0;
     ASK(info, available, device, CL_DEVICE_AVAILABLE);
     ASK(info, compiler, device, CL_DEVICE_COMPILER_AVAILABLE);
     ASK(info, little, device, CL_DEVICE_ENDIAN_LITTLE);
+    *failed += failures;
     if (!available)
         add_quirk(info, "not available");
     if (!compiler)
@@ -142,8 +149,9 @@ static void known_drivers(clg_device_info *info)
         add_quirk(info, "a processor dressed up as a graphics card: ranks last");
 }
 
-void clg_discover_describe(clg_device_info *info, cl_device_id id, int platform, int index)
+int clg_discover_describe(clg_device_info *info, cl_device_id id, int platform, int index)
 {
+    int failures = 0;
     cl_platform_id owner = NULL;
     cl_device_type type = 0;
     cl_uint units = 0, clock = 0;
@@ -171,9 +179,10 @@ void clg_discover_describe(clg_device_info *info, cl_device_id id, int platform,
     info->memory = memory;
     info->max_allocation = largest;
     info->local_memory = local;
-    info->usable = is_usable(info, id);
+    info->usable = is_usable(info, id, &failures);
     info->score = score_of(info, !unified);
     known_drivers(info);
+    return failures;
 }
 
 clg_status clg_discover_reference(clg_device_info *info)
@@ -193,17 +202,22 @@ clg_status clg_discover_reference(clg_device_info *info)
     return CLG_OK;
 }
 
-/* Appends the devices of one platform to the list; a platform that fails has none. */
-static clg_status add_platform(struct clg_found **list, size_t *count, cl_platform_id platform,
-                               int number)
+/* Appends the devices of one platform to the list; a platform that fails has none, and *code says
+ * why. */
+static clg_status add_platform(struct clg_found **list, size_t *count, cl_int *code,
+                               cl_platform_id platform, int number)
 {
     cl_uint devices = 0;
     cl_device_id *id = NULL;
     clg_status status = CLG_OK;
-    if (clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, 0, NULL, &devices) || devices == 0)
-        return CLG_OK;
-    CLG_TRY(clg_alloc(&id, devices, sizeof *id, "a list of devices"));
-    if (clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, devices, id, NULL))
+    cl_int answer = clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, 0, NULL, &devices);
+    if (answer == CL_SUCCESS && devices > 0) {
+        CLG_TRY(clg_alloc(&id, devices, sizeof *id, "a list of devices"));
+        answer = clGetDeviceIDs(platform, CL_DEVICE_TYPE_ALL, devices, id, NULL);
+    }
+    if (answer != CL_SUCCESS && answer != CL_DEVICE_NOT_FOUND)
+        *code = answer;
+    if (answer != CL_SUCCESS || devices == 0)
         goto done;
     struct clg_found *more = realloc(*list, (*count + devices) * sizeof *more);
     if (!more) {
@@ -212,8 +226,9 @@ static clg_status add_platform(struct clg_found **list, size_t *count, cl_platfo
     }
     *list = more;
     for (cl_uint i = 0; i < devices; i++) {
-        clg_discover_describe(&more[*count].info, id[i], number, (int)i);
-        more[(*count)++].id = id[i];
+        struct clg_found *found = &more[(*count)++];
+        found->id = id[i];
+        found->failures = clg_discover_describe(&found->info, id[i], number, (int)i);
     }
 done:
     free(id);
@@ -234,8 +249,7 @@ clg_status clg_discover(struct clg_found **out, size_t *count)
     if (code == no_platform || (code == CL_SUCCESS && platforms == 0))
         return clg_fail(CLG_ENODEVICE, "no OpenCL platform: %s", advice);
     if (code != CL_SUCCESS)
-        return clg_fail(CLG_ENODEVICE, "no OpenCL platform: clGetPlatformIDs: %s (%d): %s",
-                        clg_cl_name(code), (int)code, advice);
+        return clg_fail_cl(code, "clGetPlatformIDs", "%s", "");
     CLG_TRY(clg_alloc(&platform, platforms, sizeof *platform, "a list of platforms"));
     code = clGetPlatformIDs(platforms, platform, NULL);
     if (code != CL_SUCCESS) {
@@ -243,8 +257,10 @@ clg_status clg_discover(struct clg_found **out, size_t *count)
         goto done;
     }
     for (cl_uint i = 0; i < platforms; i++)
-        CLG_TRY_DONE(add_platform(&list, count, platform[i], (int)i));
-    if (*count == 0)
+        CLG_TRY_DONE(add_platform(&list, count, &code, platform[i], (int)i));
+    if (*count == 0 && code != CL_SUCCESS)
+        status = clg_fail_cl(code, "clGetDeviceIDs", "%s", "");
+    else if (*count == 0)
         status = clg_fail(CLG_ENODEVICE, "no OpenCL device on %u platform%s: %s",
                           (unsigned)platforms, platforms == 1 ? "" : "s", advice);
 done:

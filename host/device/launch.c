@@ -46,9 +46,12 @@ static void push(struct clg_args *args, size_t size, const void *value)
     }
     if (args->pushed < args->limits->arguments) { /* too many are counted, and refused at launch */
         cl_int code = clSetKernelArg(args->kernel, args->pushed, size, value);
-        if (code != CL_SUCCESS)
+        if (code != CL_SUCCESS) {
             args->status = clg_fail_cl(code, "clSetKernelArg", "kernels/%s.cl: %s, argument %u",
                                        args->program, args->name, (unsigned)args->pushed);
+            if (args->prepared && args->pushed < CLG_PREPARED_ARGS)
+                args->prepared->last[args->pushed].size = 0; /* it has not got it */
+        }
     }
     args->pushed++;
     args->bytes += size;
@@ -112,7 +115,7 @@ struct clg_args *clg_prepared_begin(struct clg_prepared *prepared)
 
 void clg_prepared_release(struct clg_prepared *prepared)
 {
-    if (prepared->kernel)
+    if (prepared->kernel && !prepared->args.device->lost)
         clReleaseKernel(prepared->kernel);
     prepared->kernel = NULL;
 }

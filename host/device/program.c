@@ -3,6 +3,7 @@
 
 #include "core/memory.h"
 #include "device/cache.h"
+#include "device/wait.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,7 +72,12 @@ static clg_status build_source(struct clg_program *program, clg_device *device)
     cl_program built = clCreateProgramWithSource(device->context, 1, &text, NULL, &code);
     if (code != CL_SUCCESS)
         return clg_fail_cl(code, "clCreateProgramWithSource", "kernels/%s.cl", program->name);
-    code = clBuildProgram(built, 1, &device->id, program->all_options, NULL, NULL);
+    clg_status status = clg_wait_build(device, built, program->all_options, &code);
+    if (status != CLG_OK) {
+        if (!device->lost)
+            clReleaseProgram(built);
+        return status;
+    }
     if (code != CL_SUCCESS) {
         char *log = build_log(device, built);
         clg_fail(CLG_EDEVICE,
@@ -101,9 +107,11 @@ static int build_binary(struct clg_program *program, clg_device *device)
     free(binary);
     if (code != CL_SUCCESS)
         return 0;
-    if (taken != CL_SUCCESS ||
-        clBuildProgram(built, 1, &device->id, program->all_options, NULL, NULL) != CL_SUCCESS) {
-        clReleaseProgram(built);
+    if (taken == CL_SUCCESS && clg_wait_build(device, built, program->all_options, &code) != CLG_OK)
+        taken = CL_INVALID_BINARY;
+    if (taken != CL_SUCCESS || code != CL_SUCCESS) {
+        if (!device->lost)
+            clReleaseProgram(built);
         return 0;
     }
     program->program = built;
@@ -111,11 +119,11 @@ static int build_binary(struct clg_program *program, clg_device *device)
     return 1;
 }
 
-static void kernels_free(struct clg_kernel *kernel)
+static void kernels_free(struct clg_kernel *kernel, const clg_device *device)
 {
     while (kernel) {
         struct clg_kernel *next = kernel->next;
-        if (kernel->kernel)
+        if (kernel->kernel && !device->lost)
             clReleaseKernel(kernel->kernel);
         free(kernel->name);
         free(kernel);
@@ -123,12 +131,12 @@ static void kernels_free(struct clg_kernel *kernel)
     }
 }
 
-static void program_free(struct clg_program *program)
+static void program_free(struct clg_program *program, const clg_device *device)
 {
     if (!program)
         return;
-    kernels_free(program->kernels);
-    if (program->program)
+    kernels_free(program->kernels, device);
+    if (program->program && !device->lost)
         clReleaseProgram(program->program);
     free(program->name);
     free(program->options);
@@ -160,7 +168,7 @@ static clg_status program_create(struct clg_program **out, clg_device *device, c
         CLG_TRY_DONE(build_source(program, device));
 done:
     if (status != CLG_OK) {
-        program_free(program);
+        program_free(program, device);
         return status;
     }
     *out = program;
@@ -216,10 +224,11 @@ static clg_status kernel_create(struct clg_kernel **out, struct clg_program *pro
             clg_fail_cl(code, "clCreateKernel", "kernels/%s.cl: kernel %s", program->name, name);
         goto done;
     }
+    device->made_kernel = 1;
     CLG_TRY_DONE(kernel_limits(kernel, device));
 done:
     if (status != CLG_OK) {
-        kernels_free(kernel);
+        kernels_free(kernel, device);
         return status;
     }
     *out = kernel;
@@ -296,8 +305,8 @@ int clg_program_store_next(clg_device *device)
             continue;
         p->stored = 1; /* tried once: what cannot be written now is not worth a second try */
         /* PoCL 3.1 loses count of a kernel that runs while its binary is asked for, and aborts */
-        if (clFinish(device->queue) != CL_SUCCESS)
-            return 1;
+        if (clg_device_finish(device) != CLG_OK)
+            return !device->lost;
         unsigned char *binary = binary_of(&size, device, p->program);
         if (binary)
             clg_cache_store(p->key, binary, size);
@@ -323,7 +332,7 @@ void clg_program_release_all(clg_device *device)
 {
     while (device->programs) {
         struct clg_program *next = device->programs->next;
-        program_free(device->programs);
+        program_free(device->programs, device);
         device->programs = next;
     }
 }

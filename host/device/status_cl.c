@@ -45,7 +45,7 @@ const char *clg_cl_name(cl_int code)
     }
 }
 
-clg_status clg_fail_cl(cl_int code, const char *call, const char *format, ...)
+clg_status(clg_fail_cl)(cl_int code, const char *call, const char *format, ...)
 {
     char text[2048];
     va_list arguments;

@@ -2,6 +2,7 @@
  * with. */
 #include "device/device.h"
 
+#include <assert.h>
 #include <string.h>
 
 /* Whether the device can be divided in this way. */
@@ -53,6 +54,7 @@ clg_status clg_device_open_unit(clg_device **out, const clg_device *whole)
         clReleaseDevice(unit);
         return status;
     }
+    assert(*out);
     (*out)->unit = unit; /* PoCL's context does not keep it */
     (*out)->route = whole->route;
     (*out)->use_cache = whole->use_cache;

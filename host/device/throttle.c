@@ -4,6 +4,8 @@
 #define _POSIX_C_SOURCE 199309L
 #include "device/launch.h"
 
+#include "device/wait.h"
+
 #include <string.h>
 #include <time.h>
 
@@ -27,7 +29,7 @@ void clg_throttle_begin(struct clg_throttle *throttle, clg_device *device)
 
 void clg_throttle_end(struct clg_throttle *throttle)
 {
-    if (throttle->mark)
+    if (throttle->mark && !throttle->device->lost)
         clReleaseEvent(throttle->mark);
     memset(throttle, 0, sizeof *throttle);
 }
@@ -46,7 +48,8 @@ static clg_status mark_place(cl_event *mark, const clg_device *device)
 /* Waits for mark, which is released: the last of `steps` steps since the last wait. */
 static clg_status wait_for(struct clg_throttle *throttle, cl_event mark, uint64_t steps)
 {
-    cl_int code = clWaitForEvents(1, &mark);
+    cl_int code;
+    CLG_TRY(clg_wait_event(throttle->device, mark, &code));
     clReleaseEvent(mark);
     if (code != CL_SUCCESS)
         return clg_fail_cl(code, "clWaitForEvents", "%s", throttle->device->info.name);

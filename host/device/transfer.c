@@ -3,6 +3,7 @@
 #include "device/launch.h"
 
 #include "core/memory.h"
+#include "device/wait.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -10,6 +11,13 @@
 
 /* Elements of the staging block: 16 MB of floats. */
 enum { STAGE = 4 << 20 };
+
+/* A copy that was given up may still go on: its memory stays. */
+static void free_stage(const clg_device *device, float *stage)
+{
+    if (!device->lost)
+        free(stage);
+}
 
 cl_event *clg_copy_begin(clg_device *device, cl_event *event)
 {
@@ -33,8 +41,10 @@ static clg_status write_bytes(struct clg_buf *buf, const void *data, size_t offs
     cl_event event = NULL, *wanted = clg_copy_begin(device, &event);
     if (bytes == 0)
         return CLG_OK;
-    CLG_CL(clEnqueueWriteBuffer,
-           (device->queue, buf->mem, CL_TRUE, offset, bytes, data, 0, NULL, wanted));
+    cl_int code;
+    CLG_TRY(clg_wait_write(device, buf->mem, offset, bytes, data, wanted, &code));
+    if (code != CL_SUCCESS)
+        return clg_fail_cl(code, "clEnqueueWriteBuffer", "%zu bytes", bytes);
     clg_copy_end(device, "write", bytes, event);
     return CLG_OK;
 }
@@ -45,8 +55,10 @@ static clg_status read_bytes(const struct clg_buf *buf, void *data, size_t offse
     cl_event event = NULL, *wanted = clg_copy_begin(device, &event);
     if (bytes == 0)
         return CLG_OK;
-    CLG_CL(clEnqueueReadBuffer,
-           (device->queue, buf->mem, CL_TRUE, offset, bytes, data, 0, NULL, wanted));
+    cl_int code;
+    CLG_TRY(clg_wait_read(device, buf->mem, offset, bytes, data, wanted, &code));
+    if (code != CL_SUCCESS)
+        return clg_fail_cl(code, "clEnqueueReadBuffer", "%zu bytes", bytes);
     clg_copy_end(device, "read", bytes, event);
     return CLG_OK;
 }
@@ -122,7 +134,7 @@ static clg_status upload_reals(struct clg_buf *buf, const double *data, size_t f
                                  (end - start) * sizeof *stage));
     }
 done:
-    free(stage);
+    free_stage(buf->device, stage);
     return status;
 }
 
@@ -143,7 +155,7 @@ static clg_status download_reals(const struct clg_buf *buf, double *data, size_t
                 data[run.dense + i] = (double)stage[run.stage + i];
     }
 done:
-    free(stage);
+    free_stage(buf->device, stage);
     return status;
 }
 
