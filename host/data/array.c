@@ -3,21 +3,25 @@
 #include "core/memory.h"
 #include "data/read.h"
 
+#include <assert.h>
 #include <limits.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-clg_status clg_check_shape(const char *source, size_t rows, size_t features)
+clg_status clg_check_shape(const char *source, const char *place, size_t rows, size_t features)
 {
     if (rows == 0)
-        return clg_fail(CLG_EDATA, "%s: holds no rows", source);
+        return clg_fail(CLG_EDATA, "%s: holds no rows (%s)", source, place);
     if (features == 0)
-        return clg_fail(CLG_EDATA, "%s: holds no columns", source);
+        return clg_fail(CLG_EDATA, "%s: holds no columns (%s)", source, place);
     if (!clg_fits_int(rows))
-        return clg_fail(CLG_EDATA, "%s: %zu rows are more than %d", source, rows, INT_MAX);
+        return clg_fail(CLG_EDATA, "%s: %zu rows are more than %d (%s)", source, rows, INT_MAX,
+                        place);
     if (!clg_fits_int(features))
-        return clg_fail(CLG_EDATA, "%s: %zu features are more than %d", source, features, INT_MAX);
+        return clg_fail(CLG_EDATA, "%s: %zu features are more than %d (%s)", source, features,
+                        INT_MAX, place);
     return CLG_OK;
 }
 
@@ -67,6 +71,7 @@ static double half_value(uint64_t word)
 
 static double element(const struct clg_array *array, const unsigned char *at)
 {
+    assert(array->width >= 1 && array->width <= sizeof(uint64_t));
     uint64_t word = word_at(at, array->width, array->big_endian);
     unsigned bits = (unsigned)(8 * array->width);
     if (array->kind == 'b')
@@ -170,14 +175,19 @@ static int usable_in_place(const struct clg_array *array, const unsigned char *b
 static clg_status measure(const char *path, const struct clg_array *array, size_t *features,
                           size_t *bytes)
 {
+    char place[64];
     size_t all;
+    int fits = 1;
     *features = 1;
+    snprintf(place, sizeof place, "bytes %zu to %zu", array->from, array->to);
     for (int k = 1; k < array->dims; k++)
-        if (!clg_size_mul(features, *features, array->shape[k]))
-            return clg_fail(CLG_EDATA, "%s: the dimensions in its header are too large", path);
-    CLG_TRY(clg_check_shape(path, array->shape[0], *features));
-    if (!clg_size_mul(&all, array->shape[0], *features) || !clg_size_mul(bytes, all, array->width))
-        return clg_fail(CLG_EDATA, "%s: the dimensions in its header are too large", path);
+        fits = fits && clg_size_mul(features, *features, array->shape[k]);
+    if (fits)
+        CLG_TRY(clg_check_shape(path, place, array->shape[0], *features));
+    if (!fits || !clg_size_mul(&all, array->shape[0], *features) ||
+        !clg_size_mul(bytes, all, array->width))
+        return clg_fail(CLG_EDATA, "%s: the dimensions in its header, %s, are too large", path,
+                        place);
     return CLG_OK;
 }
 
@@ -209,7 +219,9 @@ clg_status clg_array_load(struct clg_dataset **out, struct clg_input *input,
         size_t count = data->rows * features, size = storage_size(data->storage), need;
         CLG_TRY_DONE(clg_size_mul(&need, count, size)
                          ? clg_check_host_limit(path, need)
-                         : clg_fail(CLG_EDATA, "%s: its dimensions are too large", path));
+                         : clg_fail(CLG_EDATA,
+                                    "%s: its dimensions, bytes %zu to %zu, are too large", path,
+                                    array->from, array->to));
         CLG_TRY_DONE(clg_alloc(&data->memory, count, size, "a data set"));
         convert(data, array, body.data);
         data->x = data->memory;

@@ -140,13 +140,17 @@ static clg_status finish_classes(struct clg_column *column, struct clg_dataset *
                                  const char *path)
 {
     double most = 0;
+    size_t row = 0;
     for (size_t i = 0; i < column->rows; i++)
-        most = column->number[i] > most ? column->number[i] : most;
+        if (column->number[i] > most) {
+            most = column->number[i];
+            row = i;
+        }
     if (most >= CLG_MAX_CLASSES)
         return clg_fail(CLG_EDATA,
-                        "%s: label %.0f is beyond the %d classes possible; numbers that are no "
-                        "classes need --target value",
-                        path, most, CLG_MAX_CLASSES);
+                        "%s: row %zu (from 0): label %.0f is beyond the %d classes possible; "
+                        "numbers that are no classes need --target value",
+                        path, row, most, CLG_MAX_CLASSES);
     CLG_TRY(clg_alloc(&data->labels, column->rows, sizeof *data->labels, "labels"));
     for (size_t i = 0; i < column->rows; i++)
         data->labels[i] = isnan(column->number[i]) ? -1 : (int32_t)column->number[i];

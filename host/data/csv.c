@@ -235,7 +235,8 @@ static clg_status begin(struct reading *r, int *more)
     int header = 0;
     CLG_TRY(clg_records_next(&r->records, more));
     if (!*more)
-        return clg_fail(CLG_EDATA, "%s: holds no rows", r->path);
+        return clg_fail(CLG_EDATA, "%s: holds no rows (ends at line %llu)", r->path,
+                        (unsigned long long)r->records.line);
     r->columns = r->records.fields;
     r->shape_line = r->records.record_line;
     CLG_TRY(find_target(r, &header));
@@ -269,7 +270,9 @@ static clg_status finish(struct clg_dataset **out, struct reading *r)
 {
     struct clg_dataset *data = NULL;
     clg_status status = CLG_OK;
-    CLG_TRY(clg_check_shape(r->path, r->rows, r->columns));
+    char place[48];
+    snprintf(place, sizeof place, "ends at line %llu", (unsigned long long)r->records.line);
+    CLG_TRY(clg_check_shape(r->path, place, r->rows, r->columns));
     if (r->has_spare)
         CLG_TRY(finish_spare(r));
     CLG_TRY(clg_dataset_new(&data, r->path));

@@ -35,6 +35,8 @@ static clg_status read_header(struct clg_array *array, struct clg_input *input)
     array->big_endian = 1;
     array->fortran = 0;
     array->dims = magic[3];
+    array->from = sizeof magic;
+    array->to = sizeof magic + sizeof word * magic[3] - 1;
     for (int k = 0; k < array->dims; k++) {
         CLG_TRY(clg_input_exact(input, word, sizeof word, "dimensions"));
         array->shape[k] =

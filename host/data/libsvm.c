@@ -6,6 +6,7 @@
 
 #include <ctype.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -200,7 +201,9 @@ static clg_status finish(struct clg_dataset **out, struct reading *r, long asked
 {
     struct clg_dataset *data = NULL;
     clg_status status;
-    CLG_TRY(clg_check_shape(r->path, r->rows, (size_t)(asked ? asked : r->largest)));
+    char place[48];
+    snprintf(place, sizeof place, "ends at line %llu", (unsigned long long)r->number);
+    CLG_TRY(clg_check_shape(r->path, place, r->rows, (size_t)(asked ? asked : r->largest)));
     CLG_TRY_DONE(clg_dataset_new(&data, r->path));
     data->rows = r->rows;
     data->features = (size_t)(asked ? asked : r->largest);

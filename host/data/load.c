@@ -4,6 +4,7 @@
 #include "core/memory.h"
 #include "data/read.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -135,6 +136,7 @@ static clg_status load_place(clg_dataset **out, const char *spec, const struct c
 static clg_status check_options(const struct clg_request *request, const struct clg_dataset *data)
 {
     const char *columns = clg_config_get(request->config, "columns");
+    assert(data);
     if (request->has_classes && request->as_value)
         return clg_fail(CLG_EUSAGE, "--classes and --target value: give one of them");
     if (*columns && !data->is_csv && request->purpose == CLG_FOR_TRAINING)

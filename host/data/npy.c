@@ -14,8 +14,15 @@ enum { HEADER_LIMIT = 1 << 20, PREFIX = 10, ALIGNMENT = 64 };
 
 /* The header is a Python dictionary written as text; this reads what NumPy writes there. */
 struct cursor {
-    const char *path, *at;
+    const char *path, *text, *at;
+    size_t first; /* the byte of the file at which text begins */
 };
+
+/* The byte of the file at which the cursor is. */
+static size_t byte_at(const struct cursor *c)
+{
+    return c->first + (size_t)(c->at - c->text);
+}
 
 static void skip_space(struct cursor *c)
 {
@@ -36,8 +43,8 @@ static int take(struct cursor *c, const char *token)
 static clg_status malformed(const struct cursor *c, const char *what)
 {
     struct clg_shown near = clg_show(c->at);
-    return clg_fail(CLG_EDATA, "%s: not a .npy header: %s expected before \"%s\"", c->path, what,
-                    near.text);
+    return clg_fail(CLG_EDATA, "%s: not a .npy header: %s expected at byte %zu, before \"%s\"",
+                    c->path, what, byte_at(c), near.text);
 }
 
 /* A quoted text of at most size - 1 bytes. */
@@ -66,7 +73,8 @@ static clg_status take_size(struct cursor *c, size_t *out)
     for (; isdigit((unsigned char)*c->at); c->at++) {
         size_t digit = (size_t)(*c->at - '0');
         if (value > (SIZE_MAX - digit) / 10)
-            return clg_fail(CLG_EDATA, "%s: a dimension in its header is too large", c->path);
+            return clg_fail(CLG_EDATA, "%s: a dimension in its header, at byte %zu, is too large",
+                            c->path, byte_at(c));
         value = 10 * value + digit;
     }
     if (*c->at == 'L') /* Python 2 */
@@ -82,7 +90,8 @@ static clg_status take_shape(struct cursor *c, struct clg_array *array)
     array->dims = 0;
     while (!take(c, ")")) {
         if (array->dims == (int)(sizeof array->shape / sizeof *array->shape))
-            return clg_fail(CLG_EDATA, "%s: its array has too many dimensions", c->path);
+            return clg_fail(CLG_EDATA, "%s: its array has too many dimensions: byte %zu", c->path,
+                            byte_at(c));
         CLG_TRY(take_size(c, &array->shape[array->dims++]));
         if (take(c, ","))
             continue;
@@ -91,7 +100,8 @@ static clg_status take_shape(struct cursor *c, struct clg_array *array)
         break;
     }
     if (array->dims == 0)
-        return clg_fail(CLG_EDATA, "%s: holds a single number, not an array of rows", c->path);
+        return clg_fail(CLG_EDATA, "%s: holds a single number, not an array of rows: byte %zu",
+                        c->path, byte_at(c));
     return CLG_OK;
 }
 
@@ -101,9 +111,11 @@ static clg_status take_type(struct cursor *c, struct clg_array *array)
     const uint16_t probe = 1;
     char text[32];
     skip_space(c);
+    size_t byte = byte_at(c);
     if (*c->at == '[')
-        return clg_fail(CLG_EDATA, "%s: holds a structured array: save one plain numeric array",
-                        c->path);
+        return clg_fail(CLG_EDATA,
+                        "%s: holds a structured array (byte %zu): save one plain numeric array",
+                        c->path, byte_at(c));
     CLG_TRY(take_text(c, text, sizeof text));
     static const char *const types[] = {"b1", "i1", "i2", "i4", "i8", "u1",
                                         "u2", "u4", "u8", "f2", "f4", "f8"};
@@ -118,9 +130,9 @@ static clg_status take_type(struct cursor *c, struct clg_array *array)
         }
     struct clg_shown shown = clg_show(text);
     return clg_fail(CLG_EDATA,
-                    "%s: elements of type %s cannot be used: save them as bool, an integer type, "
-                    "float16, float32 or float64",
-                    c->path, shown.text);
+                    "%s: elements of type %s cannot be used (byte %zu): save them as bool, an "
+                    "integer type, float16, float32 or float64",
+                    c->path, shown.text, byte);
 }
 
 static clg_status take_entry(struct cursor *c, struct clg_array *array, unsigned *seen)
@@ -146,9 +158,11 @@ static clg_status take_entry(struct cursor *c, struct clg_array *array, unsigned
     return CLG_OK;
 }
 
-static clg_status parse_header(struct clg_array *array, const char *text, const char *path)
+/* text: the bytes of the file from `first` on. */
+static clg_status parse_header(struct clg_array *array, const char *text, size_t first,
+                               const char *path)
 {
-    struct cursor c = {path, text};
+    struct cursor c = {path, text, text, first};
     unsigned seen = 0;
     if (!take(&c, "{"))
         return malformed(&c, "{");
@@ -164,10 +178,15 @@ static clg_status parse_header(struct clg_array *array, const char *text, const 
     if (*c.at)
         return malformed(&c, "nothing more");
     if (seen != 7)
-        return clg_fail(CLG_EDATA, "%s: its .npy header lacks descr, fortran_order or shape", path);
+        return clg_fail(CLG_EDATA,
+                        "%s: its .npy header lacks descr, fortran_order or shape: ends at byte %zu",
+                        path, byte_at(&c));
+    array->from = first;
+    array->to = byte_at(&c) - 1;
     for (int k = 0; k < array->dims; k++)
         if (array->shape[k] == 0)
-            return clg_fail(CLG_EDATA, "%s: dimension %d of its array is 0", path, k);
+            return clg_fail(CLG_EDATA, "%s: dimension %d of its array is 0 (bytes %zu to %zu)",
+                            path, k, array->from, array->to);
     return CLG_OK;
 }
 
@@ -178,7 +197,7 @@ static clg_status read_header(struct clg_array *array, struct clg_input *input)
     char *text = NULL;
     CLG_TRY(clg_input_exact(input, prefix, sizeof prefix, "magic number"));
     if (memcmp(prefix, "\x93NUMPY", 6) != 0)
-        return clg_fail(CLG_EDATA, "%s: not a .npy file: it does not begin with \\x93NUMPY", path);
+        return clg_fail(CLG_EDATA, "%s: not a .npy file: byte 0 does not begin \\x93NUMPY", path);
     if (prefix[6] < 1 || prefix[6] > 3)
         return clg_fail(CLG_EDATA, "%s: .npy version %d.%d, at byte 6, is not known: 1 to 3 are",
                         path, prefix[6], prefix[7]);
@@ -190,10 +209,12 @@ static clg_status read_header(struct clg_array *array, struct clg_input *input)
                         length);
     CLG_TRY(clg_alloc(&text, length + 1, 1, "a .npy header"));
     clg_status status = clg_input_exact(input, text, length, "header");
+    size_t first = prefix[6] == 1 ? PREFIX : PREFIX + 2;
     if (status == CLG_OK && strlen(text) != length)
-        status = clg_fail(CLG_EDATA, "%s: its .npy header holds a byte 0", path);
+        status = clg_fail(CLG_EDATA, "%s: its .npy header holds a 0, at byte %zu", path,
+                          first + strlen(text));
     if (status == CLG_OK)
-        status = parse_header(array, text, path);
+        status = parse_header(array, text, first, path);
     free(text);
     return status;
 }

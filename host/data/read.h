@@ -87,6 +87,7 @@ struct clg_array {
     int fortran;        /* first index fastest */
     int dims;           /* 1 or more */
     size_t shape[255];  /* (dims), outermost first */
+    size_t from, to;    /* the bytes of the file that say so, for messages */
 };
 
 /* A dataset of the array that follows in input: shape[0] rows, the rest flattened. */
@@ -105,8 +106,9 @@ clg_status clg_npy_read(struct clg_dataset **out, const char *path, enum clg_mis
  * none may be missing. */
 clg_status clg_check_finite(const struct clg_dataset *data, enum clg_missing missing);
 
-/* CLG_EDATA where rows or features are none, or more than a device can count. */
-clg_status clg_check_shape(const char *source, size_t rows, size_t features);
+/* CLG_EDATA where rows or features are none, or more than a device can count; place says which bytes
+ * or lines of source they come from. */
+clg_status clg_check_shape(const char *source, const char *place, size_t rows, size_t features);
 
 /* ------------------------------------------------------------------- text */
 
@@ -126,6 +128,9 @@ struct clg_spot {
 
 /* Fails as CLG_EDATA with the spot in front of the line. */
 clg_status clg_fail_at(const struct clg_spot *spot, const char *format, ...) CLG_PRINTF(2, 3);
+#if defined(__clang_analyzer__) || defined(__CPPCHECK__) /* see clg_fail */
+#define clg_fail_at(...) ((void)clg_fail_at(__VA_ARGS__), CLG_EDATA)
+#endif
 
 /* Distinct words, numbered by first appearance. */
 struct clg_words {

@@ -13,13 +13,13 @@ struct clg_shown clg_show(const char *text)
 {
     struct clg_shown shown;
     size_t length = 0;
-    for (; text[length] && length < 40; length++)
+    for (; length < 40 && text[length]; length++)
         shown.text[length] = iscntrl((unsigned char)text[length]) ? '?' : text[length];
-    strcpy(shown.text + length, text[length] ? "..." : "");
+    memcpy(shown.text + length, text[length] ? "..." : "\0\0\0", 4);
     return shown;
 }
 
-clg_status clg_fail_at(const struct clg_spot *spot, const char *format, ...)
+clg_status(clg_fail_at)(const struct clg_spot *spot, const char *format, ...)
 {
     struct clg_shown name = clg_show(spot->name ? spot->name : "");
     char detail[512];

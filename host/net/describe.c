@@ -3,8 +3,8 @@
  * neither drawn nor read here. */
 #include "net/describe.h"
 #include "core/memory.h"
+#include "core/text.h"
 
-#include <jansson.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -122,10 +122,8 @@ static clg_status take_class_names(struct clg_net *net, const clg_dataset *data)
         char number[16];
         const char *name = clg_dataset_class_name(data, i);
         snprintf(number, sizeof number, "%d", i);
-        json_t *probe = json_string(name ? name : number);
-        if (!probe)
+        if (name && !clg_is_utf8(name))
             return clg_fail(CLG_EDATA, "the name of class %d is not UTF-8: convert the file", i);
-        json_decref(probe);
         CLG_TRY(clg_text_copy(&net->class_name[i], name ? name : number));
     }
     return CLG_OK;

@@ -108,7 +108,7 @@ clg_status clg_net_parse_loss(struct clg_net *net)
  * there is none. */
 static int next_number(double *out, const char **at)
 {
-    const char *end = isspace((unsigned char)**at) ? NULL : clg_read_number_at(out, *at);
+    const char *end = !*at || isspace((unsigned char)**at) ? NULL : clg_read_number_at(out, *at);
     if (!end || !isfinite(*out) || (*end && *end != ','))
         return 0;
     *at = *end ? end + 1 : NULL;

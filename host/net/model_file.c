@@ -214,6 +214,8 @@ static clg_status make_metadata(json_t **out, const struct clg_net *net, uint32_
     failed |= set_text(metadata, CLG_KEY_STEP, number);
     snprintf(number, sizeof number, "%08x", (unsigned)crc);
     failed |= set_text(metadata, CLG_KEY_CRC, number);
+    if (net->state)
+        failed |= set_text(metadata, CLG_KEY_STATE, net->state);
     free(config);
     return failed ? clg_fail(CLG_ENOMEM, "no memory for a model file's header") : CLG_OK;
 }

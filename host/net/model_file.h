@@ -15,6 +15,7 @@
 #define CLG_KEY_EPOCH "clgrad.epoch"
 #define CLG_KEY_STEP "clgrad.step"
 #define CLG_KEY_CRC "clgrad.crc32"
+#define CLG_KEY_STATE "clgrad.state" /* of a run: train/state.h */
 
 enum { CLG_MODEL_FORMAT = 1, CLG_MODEL_SLABS = 3 };
 

@@ -1,6 +1,7 @@
 /* Reads a network from a safetensors file: clgrad's own, whole, or a plain one that holds layer
  * tensors alone.  Shapes are compared before parameters are allocated, the checksum before they are
  * read. */
+#include "core/json.h"
 #include "core/memory.h"
 #include "core/text.h"
 #include "net/describe.h"
@@ -46,8 +47,10 @@ static clg_status check_own(const struct clg_tensor_file *file)
     CLG_TRY(clg_tensor_file_crc(&crc, file));
     snprintf(text, sizeof text, "%08x", (unsigned)crc);
     if (!stated || strcmp(stated, text) != 0)
-        return clg_fail(CLG_EDATA, "%s: %s says %.16s, its tensors have %s: the file is damaged",
-                        file->path, CLG_KEY_CRC, stated ? stated : "nothing", text);
+        return clg_fail(CLG_EDATA,
+                        "%s: %s says %.16s, its tensors, from byte %zu on, have %s: the file is "
+                        "damaged",
+                        file->path, CLG_KEY_CRC, stated ? stated : "nothing", file->data_at, text);
     return CLG_OK;
 }
 
@@ -60,7 +63,7 @@ clg_status clg_model_open(struct clg_tensor_file **out, const char *path)
 {
     clg_status status;
     CLG_TRY(clg_tensor_file_open(out, path));
-    status = is_own(*out) ? check_own(*out) : CLG_OK;
+    status = is_own(*out) ? clg_tensor_file_place(check_own(*out), *out) : CLG_OK;
     if (status != CLG_OK) {
         clg_tensor_file_close(*out);
         *out = NULL;
@@ -121,8 +124,10 @@ clg_status clg_model_read(double *values, const struct clg_tensor_file *file,
     CLG_TRY(clg_tensor_file_read(values, file, tensor));
     for (size_t k = 0; k < tensor->count; k++)
         if (!(fabs(values[k]) <= FLT_MAX))
-            return clg_fail(CLG_EDATA, "%s: tensor %s: element %zu is %g, not a finite float",
-                            file->path, tensor->name, k, values[k]);
+            return clg_fail(CLG_EDATA,
+                            "%s: tensor %s: element %zu is %g, not a finite float: byte %zu",
+                            file->path, tensor->name, k, values[k],
+                            file->data_at + tensor->begin + k * (tensor->size / tensor->count));
     return CLG_OK;
 }
 
@@ -221,11 +226,14 @@ static int read_reals(double *values, const json_t *array, size_t count)
 }
 
 /* The JSON that a metadata key holds; NULL where it is missing or none. */
-static json_t *parse_key(const struct clg_tensor_file *file, const char *key)
+static clg_status parse_key(json_t **out, const struct clg_tensor_file *file, const char *key)
 {
     const char *text = clg_tensor_file_metadata(file, key);
     json_error_t error;
-    return text ? json_loads(text, JSON_REJECT_DUPLICATES, &error) : NULL;
+    *out = NULL;
+    if (!text)
+        return CLG_OK;
+    return clg_json_parse(out, &error, text, strlen(text), JSON_REJECT_DUPLICATES, file->path);
 }
 
 static clg_status allocate_normalise(struct clg_normalise *out, size_t features)
@@ -240,7 +248,8 @@ static clg_status load_normalise(struct clg_net *net, const struct clg_tensor_fi
 {
     struct clg_normalise *to = &net->normalise;
     size_t features = (size_t)net->layer[0].in;
-    json_t *object = parse_key(file, CLG_KEY_NORMALIZE);
+    json_t *object;
+    CLG_TRY(parse_key(&object, file, CLG_KEY_NORMALIZE));
     const char *kind = json_string_value(json_object_get(object, "kind"));
     const json_t *scale = json_object_get(object, "scale"),
                  *shift = json_object_get(object, "shift"), *fill = json_object_get(object, "fill");
@@ -265,7 +274,8 @@ done:
 /* How many classes the file names; 0 for a network with value targets. */
 static clg_status load_classes(char ***names, int *count, const struct clg_tensor_file *file)
 {
-    json_t *array = parse_key(file, CLG_KEY_CLASSES);
+    json_t *array;
+    CLG_TRY(parse_key(&array, file, CLG_KEY_CLASSES));
     size_t size = json_array_size(array);
     clg_status status = CLG_OK;
     if (!json_is_array(array) || !clg_fits_int(size)) {
@@ -474,8 +484,8 @@ clg_status clg_net_load_as(clg_net **out, const char *path, const clg_config *co
     clg_status status;
     *out = NULL;
     CLG_TRY_DONE(clg_model_open(&file, path));
-    CLG_TRY_DONE(is_own(file) ? load_own(&net, file, config, wide)
-                              : load_plain(&net, file, config));
+    status = is_own(file) ? load_own(&net, file, config, wide) : load_plain(&net, file, config);
+    CLG_TRY_DONE(clg_tensor_file_place(status, file));
     *out = net;
     net = NULL;
 done:

@@ -4,6 +4,7 @@
 #define _GNU_SOURCE
 #include "net/tensor_file.h"
 
+#include "core/json.h"
 #include "core/memory.h"
 
 #include <errno.h>
@@ -84,30 +85,56 @@ static clg_status read_header(struct clg_tensor_file *file)
     size_t size = 0, length;
     char *text = NULL;
     clg_status status;
+    json_t *header = NULL;
     json_error_t error;
     CLG_TRY(open_file(file, &size));
     if (size < sizeof prefix)
-        return clg_fail(CLG_EDATA, "%s: %zu bytes are no safetensors file", file->path, size);
+        return clg_fail(CLG_EDATA,
+                        "%s: %zu bytes are no safetensors file: byte %zu lies inside the length of "
+                        "its header",
+                        file->path, size, size);
     CLG_TRY(read_at(prefix, file, 0, sizeof prefix));
     uint64_t stated = little_endian(prefix, 8);
     if (stated > HEADER_LIMIT || stated > size - sizeof prefix)
         return clg_fail(CLG_EDATA,
-                        "%s: no safetensors file, or cut short: a header of %llu bytes in a "
-                        "file of %zu",
+                        "%s: no safetensors file, or cut short: byte 0 begins a header of %llu "
+                        "bytes, and the file has %zu",
                         file->path, (unsigned long long)stated, size);
     length = (size_t)stated;
     CLG_TRY_DONE(clg_alloc(&text, length, 1, "a model file's header"));
     CLG_TRY_DONE(read_at(text, file, sizeof prefix, length));
-    file->header =
-        length && text[0] == '{' ? json_loadb(text, length, JSON_REJECT_DUPLICATES, &error) : NULL;
+    if (length && text[0] == '{')
+        CLG_TRY_DONE(
+            clg_json_parse(&header, &error, text, length, JSON_REJECT_DUPLICATES, file->path));
+    file->header = header;
     if (!json_is_object((json_t *)file->header))
-        status =
-            clg_fail(CLG_EDATA, "%s: its header is not a JSON object (from byte 8 on)", file->path);
+        status = clg_fail(CLG_EDATA, "%s: its header, bytes 8 to %zu, is not a JSON object",
+                          file->path, sizeof prefix + length);
     file->data_at = sizeof prefix + length;
     file->data_size = size - file->data_at;
 done:
     free(text);
     return status;
+}
+
+/* Whether a message says at which byte. */
+static int names_byte(const char *line)
+{
+    for (const char *at = line; (at = strstr(at, " byte")); at++) {
+        const char *number = at + (at[5] == 's' ? 7 : 6);
+        if (number[-1] == ' ' && *number >= '0' && *number <= '9')
+            return 1;
+    }
+    return 0;
+}
+
+clg_status clg_tensor_file_place(clg_status status, const struct clg_tensor_file *file)
+{
+    char detail[2048];
+    if (status != CLG_EDATA || names_byte(clg_last_error()))
+        return status;
+    snprintf(detail, sizeof detail, "%s", clg_last_error());
+    return clg_fail(status, "%s (header: bytes 8 to %zu)", detail, file->data_at - 1);
 }
 
 static clg_status check_metadata(const struct clg_tensor_file *file)
@@ -221,8 +248,8 @@ clg_status clg_tensor_file_open(struct clg_tensor_file **out, const char *path)
     file->fd = -1;
     CLG_TRY_DONE(clg_text_copy(&file->path, path));
     CLG_TRY_DONE(read_header(file));
-    CLG_TRY_DONE(check_metadata(file));
-    CLG_TRY_DONE(read_entries(file));
+    CLG_TRY_DONE(clg_tensor_file_place(check_metadata(file), file));
+    CLG_TRY_DONE(clg_tensor_file_place(read_entries(file), file));
     *out = file;
     file = NULL;
 done:

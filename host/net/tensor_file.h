@@ -28,6 +28,9 @@ struct clg_tensor_file {
 clg_status clg_tensor_file_open(struct clg_tensor_file **out, const char *path);
 void clg_tensor_file_close(struct clg_tensor_file *file);
 
+/* Hands status on.  A failure that names no byte was found in the header: its line says so. */
+clg_status clg_tensor_file_place(clg_status status, const struct clg_tensor_file *file);
+
 /* The value of key in __metadata__, NULL where there is none. */
 const char *clg_tensor_file_metadata(const struct clg_tensor_file *file, const char *key);
 
