@@ -142,7 +142,7 @@ static void draw_bar(struct line *line, const struct cli_progress *progress)
     for (int i = 0; i < inside; i++) {
         if (i == done && progress->color)
             at += snprintf(at, (size_t)(end - at), "\033[0m");
-        *at++ = i < done ? '=' : i == done ? '>' : ' ';
+        *at++ = (char)(i < done ? '=' : i == done ? '>' : ' ');
     }
     snprintf(at, (size_t)(end - at), "%s]", done == inside && progress->color ? "\033[0m" : "");
 }

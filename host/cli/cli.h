@@ -50,6 +50,8 @@ enum {
     X(STEPS, "steps", 0, "N", "10", CLI_VERIFY, "steps of training compared in lockstep")          \
     X(MEASURED, "steps", 0, "N", "200", CLI_PROFILE,                                               \
       "steps that are measured, behind a warm-up of 20")                                           \
+    X(RESUME, "resume", 0, "RUN", "", CLI_TRAIN,                                                   \
+      "go on with an earlier run instead of --train and --out; --epochs and others may change")     \
     X(TRACE, "trace", 0, "T.json", "", CLI_PROFILE | CLI_TRAIN,                                    \
       "every launch and copy as a Chrome trace, for Perfetto")                                     \
     X(PROBE, "probe", 0, NULL, "false", CLI_DEVICES, "measure every device's roofs (seconds)")     \
@@ -97,6 +99,7 @@ struct cli {
     const char **file;              /* (files) arguments that are no options */
     size_t files;
     char device[512];               /* which device was taken and why; "" when that was said */
+    char notes[512];                /* what else is to be said of it; likewise */
 };
 
 struct cli_command {
@@ -143,6 +146,13 @@ void cli_announce(struct cli *cli);
 /* Opens --device and then takes over SIGINT and SIGTERM, for which drivers install handlers. */
 clg_status cli_open_device(struct cli *cli, clg_device **out);
 
+/* Called before the first OpenCL call: finds out, in a child for each that is new, which drivers die
+ * or hang when they are asked for their devices, says so, and leaves them out. */
+void cli_check_drivers(struct cli *cli);
+
+/* Removes what cli_check_drivers left on the disk for this process. */
+void cli_show_all_drivers(void);
+
 /* --------------------------------------------------------------------- signals.c */
 
 /* From now on a first SIGINT or SIGTERM is kept for cli_signal_caught (graceful 1) and a second
@@ -151,6 +161,14 @@ void cli_signals(int graceful);
 
 /* The signal that came, 0 where none did. */
 int cli_signal_caught(void);
+
+/* Whether one came; asked before each step of a training.  Until the first step is done a signal
+ * does not wait for long: programs may take seconds to build, and there is nothing to save. */
+int cli_signal_stops(void);
+
+/* After a signal, when all is saved: what comes now may take a second, then the program says line
+ * and ends. */
+void cli_signal_ending(const char *line);
 
 /* ------------------------------------------------------------------------ text.c */
 
@@ -181,6 +199,8 @@ struct cli_training {
 };
 /* Loads and checks everything; touches neither device nor output. */
 clg_status cli_training_load(struct cli_training *training, const clg_config *config);
+/* The same for a run that goes on. */
+clg_status cli_training_resume(struct cli_training *training, clg_run *run);
 void cli_training_clear(struct cli_training *training);
 
 /* A model and its data, for eval, predict and verify: --model, --data (its test part where it has

@@ -70,6 +70,7 @@ clg_status cli_cmd_devices(struct cli *cli)
 {
     clg_device_info *list = NULL;
     size_t count = 0;
+    cli_check_drivers(cli);
     clg_status listed = clg_device_list(&list, &count); /* without a platform: the reference */
     clg_status status = CLG_OK;
     if (listed == CLG_OK || count > 0)

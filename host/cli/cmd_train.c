@@ -22,7 +22,7 @@ static void on_progress(void *user, const clg_progress *now)
 static int should_stop(void *user)
 {
     (void)user;
-    return cli_signal_caught() != 0;
+    return cli_signal_stops();
 }
 
 static void on_log(void *user, const char *line)
@@ -152,28 +152,101 @@ static clg_status check_options(const clg_config *config)
     return CLG_OK;
 }
 
+/* A new run: all that can be wrong with the input is found before its folder is made. */
+static clg_status begin(struct cli *cli, struct cli_training *training, clg_run **run)
+{
+    CLI_TRY(check_options(cli->config));
+    CLI_TRY(cli_training_load(training, cli->config));
+    return clg_run_open(run, clg_config_get(cli->config, "out"), clg_net_config(training->net));
+}
+
+/* Says what the options change, a line each. */
+static void say_notes(const struct cli *cli, const char *notes)
+{
+    while (*notes) {
+        const size_t length = strcspn(notes, "\n");
+        cli_say(cli, "resume: %.*s", (int)length, notes);
+        notes += length + (notes[length] == '\n');
+    }
+}
+
+/* From now on the run's options are those of the command. */
+static clg_status resume(struct cli *cli, struct cli_training *training, clg_run **run,
+                         int *finished)
+{
+    clg_config *config;
+    uint64_t step;
+    int epoch;
+    CLI_TRY(clg_run_resume(run, cli_get(cli, CLI_RESUME), cli->config));
+    CLI_TRY(clg_config_copy(&config, clg_run_config(*run)));
+    clg_config_destroy(cli->config);
+    cli->config = config;
+    say_notes(cli, clg_run_notes(*run));
+    *finished = clg_run_is_finished(*run);
+    if (*finished)
+        return CLG_OK;
+    CLI_TRY(cli_training_resume(training, *run));
+    clg_run_position(*run, &epoch, &step);
+    if (step)
+        cli_say(cli, "resume: %s goes on behind step %llu, %d epochs done",
+                cli_get(cli, CLI_RESUME), (unsigned long long)step, epoch);
+    else
+        cli_say(cli, "resume: %s has saved nothing yet: it starts at step 0",
+                cli_get(cli, CLI_RESUME));
+    return CLG_OK;
+}
+
+static clg_status say_finished(const struct cli *cli, const clg_run *run)
+{
+    uint64_t step;
+    int epoch;
+    clg_run_position(run, &epoch, &step);
+    if (cli_switch(cli, CLI_JSON))
+        return cli_json_print(json_pack("{s:o, s:b, s:i, s:o}", "run",
+                                        cli_json_text(cli_get(cli, CLI_RESUME)), "finished", 1,
+                                        "epochs", epoch, "steps", cli_json_count(step)),
+                              stdout);
+    printf("%s is finished: %d epochs, %llu steps; --epochs N makes it go on\n",
+           cli_get(cli, CLI_RESUME), epoch, (unsigned long long)step);
+    return CLG_OK;
+}
+
+/* A page of what there is, whatever ended the training; an interrupted one does not wait for it. */
+static clg_status write_page(struct cli *cli, const struct cli_training *training,
+                             clg_device *device, clg_status status)
+{
+    char line[1024];
+    if (status == CLG_OK)
+        return cli_write_report(cli, training, device);
+    snprintf(line, sizeof line, "%s", clg_last_error());
+    if (status == CLG_ECANCELLED)
+        cli_signal_ending(line);
+    if (status == CLG_ECANCELLED || status == CLG_EDIVERGED)
+        (void)cli_write_report(cli, training, device);
+    return status;
+}
+
 clg_status cli_cmd_train(struct cli *cli)
 {
-    struct cli_training training;
+    struct cli_training training = {0};
     clg_train_result result = {0};
     clg_device *device = NULL;
     clg_run *run = NULL;
+    int finished = 0;
     clg_status status;
-    CLI_TRY(check_options(cli->config));
-    CLI_TRY(cli_training_load(&training, cli->config));
+    CLI_TRY_DONE(*cli_get(cli, CLI_RESUME) ? resume(cli, &training, &run, &finished)
+                                           : begin(cli, &training, &run));
+    if (finished) {
+        status = say_finished(cli, run);
+        goto done;
+    }
     if (*clg_net_notes(training.net))
         cli_say(cli, "%s", clg_net_notes(training.net));
-    CLI_TRY_DONE(
-        clg_run_open(&run, clg_config_get(cli->config, "out"), clg_net_config(training.net)));
     CLI_TRY_DONE(cli_open_device(cli, &device));
     status = train_traced(&result, cli, &training, device, run);
     if (status == CLG_OK)
         status = report(cli, &training, device, &result);
-    /* a page of what there is, whatever ended the training */
-    if (status == CLG_OK)
-        status = cli_write_report(cli, &training, device);
-    else if (status == CLG_ECANCELLED || status == CLG_EDIVERGED)
-        (void)cli_write_report(cli, &training, device);
+    status = write_page(cli, &training, device, status);
 done:
     clg_device_close(device);
     clg_run_close(run);

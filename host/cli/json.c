@@ -26,7 +26,7 @@ json_t *cli_json_text(const char *text)
     if (!copy)
         return string;
     for (size_t i = 0; i <= strlen(text); i++)
-        copy[i] = (unsigned char)text[i] < 128 ? text[i] : '?';
+        copy[i] = (char)((unsigned char)text[i] < 128 ? text[i] : '?');
     string = json_string(copy);
     free(copy);
     return string;

@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 /* The program's own last error; "" where the library's holds. */
@@ -61,13 +62,19 @@ void cli_announce(struct cli *cli)
 {
     if (*cli->device)
         cli_say(cli, "%s", cli->device);
-    cli->device[0] = '\0';
+    if (*cli->notes)
+        cli_say(cli, "%s", cli->notes);
+    cli->device[0] = cli->notes[0] = '\0';
 }
 
 clg_status cli_open_device(struct cli *cli, clg_device **out)
 {
-    CLI_TRY(clg_device_open(out, clg_config_get(cli->config, "device"), cli->config));
+    const char *selector = clg_config_get(cli->config, "device");
+    if (strcasecmp(selector, "ref") != 0)
+        cli_check_drivers(cli);
+    CLI_TRY(clg_device_open(out, selector, cli->config));
     cli_signals(0);
+    snprintf(cli->notes, sizeof cli->notes, "%s", clg_device_notes(*out));
     snprintf(cli->device, sizeof cli->device, "%s", clg_device_reason(*out));
     if (isatty(STDERR_FILENO))
         cli_announce(cli);
@@ -165,5 +172,10 @@ int main(int argc, char **argv)
         cli_announce(&cli);
     clg_config_destroy(cli.config);
     free(cli.file);
+    if (status == CLG_EDEVICE) { /* a driver that hangs may hang at the process's end as well */
+        cli_show_all_drivers();
+        fflush(NULL);
+        _exit(exit_code(status));
+    }
     return exit_code(status);
 }

@@ -57,7 +57,7 @@ static void remember(struct cli_history *history, double loss)
         return;
     if (history->count == CLI_HISTORY) {
         for (int i = 0; i < CLI_HISTORY / 2; i++)
-            history->loss[i] = history->loss[2 * i];
+            history->loss[i] = history->loss[2 * (size_t)i];
         history->count = CLI_HISTORY / 2;
         history->stride *= 2;
     }

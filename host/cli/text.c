@@ -12,7 +12,7 @@ void cli_clean(char *out, size_t size, const char *text)
     size_t i = 0;
     for (; text[i] && i + 1 < size; i++) {
         unsigned char c = (unsigned char)text[i];
-        out[i] = c < 32 || c == 127 ? '?' : text[i];
+        out[i] = (char)(c < 32 || c == 127 ? '?' : c);
     }
     out[i] = '\0';
 }
@@ -96,7 +96,7 @@ clg_status cli_table_end(struct cli_table *table)
         size_t w = width_of(table->cell[i]), j = i % table->columns;
         width[j] = w > width[j] ? w : width[j];
     }
-    for (size_t i = 0; status == CLG_OK && i + table->columns <= table->cells; i += table->columns)
+    for (size_t i = 0; width && status == CLG_OK && i + table->columns <= table->cells; i += table->columns)
         print_row(table, table->cell + i, width);
     for (size_t i = 0; i < table->cells; i++)
         free(table->cell[i]);

@@ -61,16 +61,20 @@ static clg_status check_data(const struct cli_training *training)
     return training->test ? clg_net_check_data(training->net, training->test) : CLG_OK;
 }
 
-clg_status cli_training_load(struct cli_training *training, const clg_config *config)
+/* run NULL: a new training. */
+static clg_status load(struct cli_training *training, const clg_config *config, clg_run *run)
 {
     const char *from = clg_config_get(config, "init-from");
     clg_status status;
     memset(training, 0, sizeof *training);
-    CLI_TRY_DONE(clg_dataset_load(&training->data, clg_config_get(config, "train"), CLG_PART_TRAIN,
-                                  config));
+    CLI_TRY_DONE(
+        clg_dataset_load(&training->data, clg_config_get(config, "train"), CLG_PART_TRAIN, config));
     CLI_TRY_DONE(hold_back(training, config));
-    CLI_TRY_DONE(clg_net_create(&training->net, config, training->data));
-    if (*from)
+    if (run)
+        CLI_TRY_DONE(clg_run_net(&training->net, run, training->data));
+    else
+        CLI_TRY_DONE(clg_net_create(&training->net, config, training->data));
+    if (!run && *from)
         CLI_TRY_DONE(clg_net_init_from(training->net, from));
     CLI_TRY_DONE(load_others(training, config));
     status = check_data(training);
@@ -78,6 +82,16 @@ done:
     if (status != CLG_OK)
         cli_training_clear(training);
     return status;
+}
+
+clg_status cli_training_load(struct cli_training *training, const clg_config *config)
+{
+    return load(training, config, NULL);
+}
+
+clg_status cli_training_resume(struct cli_training *training, clg_run *run)
+{
+    return load(training, clg_run_config(run), run);
 }
 
 clg_status cli_model_load(clg_net **net, clg_dataset **data, const struct cli *cli, clg_part part)

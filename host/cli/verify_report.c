@@ -242,6 +242,14 @@ static void print_first(const clg_verify_result *result)
                    : "operation (run again on the same inputs it gives the same wrong result)");
 }
 
+/* What the share of undecided elements is counted over. */
+static const char *open_of(const clg_verify_result *result)
+{
+    if (result->too_many)
+        return result->first_tensor;
+    return *result->plan ? "any tensor" : "any operation";
+}
+
 static void print_verdict(const clg_verify_result *result, clg_status status)
 {
     const char *verdict = verdict_of(result, status);
@@ -252,12 +260,13 @@ static void print_verdict(const clg_verify_result *result, clg_status status)
            result->cases);
     if (result->failed)
         printf(", %d beyond their bound", result->failed);
-    if (result->kinks)
-        printf(", %llu elements at a kink", (unsigned long long)result->kinks);
-    if (result->undecided)
-        printf(", %d undecided", result->undecided);
-    printf(" of %llu, worst %.3g of its bound\n", (unsigned long long)result->elements,
-           result->worst);
+    printf(", %llu elements", (unsigned long long)result->elements);
+    if (result->kinks || result->undecided)
+        printf(", of which %llu at a kink and %d at a jump or an overflow may go either way (%s "
+               "1 %% of %s)",
+               (unsigned long long)result->kinks, result->undecided,
+               result->too_many ? "more than" : "at most", open_of(result));
+    printf(", worst %.3g of its bound\n", result->worst);
 }
 
 static clg_status print_text(const struct cli_report *report, const clg_device *device,

@@ -37,7 +37,7 @@ static int batch_at(size_t start, size_t rows, int most)
 }
 
 clg_status clg_score_resident(struct clg_scores *out, struct clg_engine *engine,
-                              struct clg_resident *data)
+                              struct clg_resident *data, const clg_train_hooks *hooks)
 {
     struct clg_throttle throttle;
     clg_status status = CLG_OK;
@@ -51,6 +51,8 @@ clg_status clg_score_resident(struct clg_scores *out, struct clg_engine *engine,
             status = clg_engine_score(engine, B);
         if (status == CLG_OK)
             status = clg_throttle_step(&throttle, NULL);
+        if (status == CLG_OK && hooks && hooks->should_stop && hooks->should_stop(hooks->user))
+            status = CLG_ECANCELLED;
     }
     clg_throttle_end(&throttle);
     return status == CLG_OK ? clg_engine_read_scores(engine, out, rows) : status;

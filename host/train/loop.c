@@ -1,7 +1,7 @@
-/* The training loop, the only one there is: steps one after another, each enqueued by itself or many
- * in a span of one launch, and nothing read from the device inside an epoch unless the caller wants
- * progress or a save is due.  What comes before the first step is in loop_begin.c, what is due at
- * the end of an epoch and by the clock in loop_epoch.c. */
+/* The training loop, the only one there is: steps one after another, each enqueued by itself or
+ * many in a span of one launch, and nothing read from the device inside an epoch unless the caller
+ * wants progress or a save is due.  What comes before the first step is in loop_begin.c, what is
+ * due at the end of an epoch and by the clock in loop_epoch.c. */
 #include "train/loop.h"
 
 #include "core/text.h"
@@ -12,6 +12,10 @@
 #include <string.h>
 
 #define SPAN_SECONDS 0.06 /* of work in one launch of a span */
+
+/* Until a span has been measured nobody knows how long a step takes, and none can be stopped: the
+ * first ones are short, and no span has more than so many times the steps of the one before. */
+enum { SPAN_FIRST = 8, SPAN_SECOND = 64, SPAN_GROWTH = 64 };
 
 /* Rows start.. that batch `index` of an epoch holds. */
 static int batch_rows(const struct clg_loop *loop, uint64_t index, size_t *start)
@@ -121,7 +125,7 @@ static uint64_t epochs_alone(const struct clg_loop *loop, int every_epoch)
     if (loop->run)
         most = least(most, (uint64_t)((epoch + every - 1) / every * every - epoch + 1));
     if (loop->patience)
-        most = least(most, (uint64_t)(loop->best_epoch + loop->patience - epoch + 1));
+        most = least(most, (uint64_t)(loop->best.epoch + loop->patience - epoch + 1));
     return most;
 }
 
@@ -133,6 +137,7 @@ static uint64_t span_steps(const struct clg_loop *loop, int every_epoch, int lr_
     uint64_t steps = fit < 1 ? 1 : fit > 1e9 ? 1000000000 : (uint64_t)fit;
     const uint64_t left = loop->epoch_steps - loop->progress.epoch_step;
     const uint64_t epochs = epochs_alone(loop, every_epoch);
+    steps = least(steps, loop->span_most ? loop->span_most : SPAN_FIRST);
     steps = least(steps, loop->steps - loop->net->step);
     if (epochs - 1 < (UINT64_MAX - left) / loop->epoch_steps)
         steps = least(steps, left + (epochs - 1) * loop->epoch_steps);
@@ -140,6 +145,8 @@ static uint64_t span_steps(const struct clg_loop *loop, int every_epoch, int lr_
         steps = least(steps, up_to_multiple(loop, loop->save_steps));
     if (loop->run && loop->log_every)
         steps = least(steps, up_to_multiple(loop, loop->log_every));
+    if (loop->hooks.progress_every)
+        steps = least(steps, up_to_multiple(loop, loop->hooks.progress_every));
     if (loop->around) { /* a step that the hooks look at is a span of its own */
         const uint64_t next = up_to_multiple(loop, loop->around->every);
         steps = least(steps, next > 1 ? next - 1 : 1);
@@ -167,10 +174,11 @@ static clg_status after_span(struct clg_loop *loop, const struct clg_span *span,
                              int count)
 {
     const uint64_t before = first - span->epoch_step; /* the first epoch's first step */
-    if (span->best_epoch != loop->best_epoch) {
-        loop->best_epoch = span->best_epoch;
-        loop->best_loss = span->best_loss;
-        loop->best_step =
+    if (span->best_epoch != loop->best.epoch) {
+        loop->best.epoch = span->best_epoch;
+        memcpy(loop->best.sum, span->best_sum, sizeof loop->best.sum);
+        loop->best.loss = span->best_loss;
+        loop->best.step =
             least(before + (uint64_t)(span->best_epoch - span->epoch + 1) * loop->epoch_steps,
                   loop->steps);
         loop->best_saved = 0;
@@ -187,8 +195,8 @@ static clg_status after_span(struct clg_loop *loop, const struct clg_span *span,
         }
         loop->epoch_rows = step > loop->steps ? (size_t)rest * (size_t)loop->batch : loop->rows;
         loop->progress.epoch_step = step > loop->steps ? rest : loop->epoch_steps;
-        CLG_TRY(clg_loop_end_epoch(loop, &loop->ended[i - (ended - count)],
-                                   least(step, loop->steps)));
+        CLG_TRY(
+            clg_loop_end_epoch(loop, &loop->ended[i - (ended - count)], least(step, loop->steps)));
     }
     if (loop->net->step < loop->steps && ended) {
         clg_loop_begin_epoch(loop, span->epoch + ended);
@@ -198,6 +206,8 @@ static clg_status after_span(struct clg_loop *loop, const struct clg_span *span,
     if (loop->net->step < loop->steps) {
         loop->progress.epoch_step = rest;
         loop->epoch_rows = (size_t)rest * (size_t)loop->batch;
+        loop->progress.lr =
+            clg_schedule_rate(&loop->schedule, loop->progress.epoch, loop->net->step - 1);
     }
     return CLG_OK;
 }
@@ -215,13 +225,13 @@ static clg_status take_span(struct clg_loop *loop)
                             .lr = loop->rates,
                             .every_epoch = loop->run || loop->hooks.progress,
                             .keep_best = !loop->has_val,
-                            .best_loss = loop->best_loss,
-                            .best_epoch = loop->best_epoch};
+                            .best_loss = loop->best.loss,
+                            .best_epoch = loop->best.epoch,
+                            .best_sum = {loop->best.sum[0], loop->best.sum[1]}};
     int count;
     span.lr_varies = first < schedule->warmup || (schedule->kind != CLG_SCHEDULE_CONST &&
                                                   schedule->kind != CLG_SCHEDULE_PLATEAU);
     span.steps = span_steps(loop, span.every_epoch, span.lr_varies);
-    span.ends = first + span.steps == loop->steps;
     span.ends = first + span.steps == loop->steps;
     span_rates(loop, span.lr_varies ? span.steps : 1);
     const double begun = clg_clock();
@@ -232,22 +242,29 @@ static clg_status take_span(struct clg_loop *loop)
     if (loop->around && span.steps == 1)
         CLG_TRY(loop->around->end(loop->around->user, &step));
     /* the first span's time holds the compiler's */
-    if (first > 0)
+    if (loop->span_most)
         loop->step_seconds = (clg_clock() - begun) / (double)span.steps;
+    loop->span_most = loop->span_most ? span.steps * SPAN_GROWTH : SPAN_SECOND;
     store_program(loop);
     return after_span(loop, &span, first, count);
 }
 
 /* ------------------------------------------------------------------ epochs */
 
-static clg_status begin_epoch(struct clg_loop *loop, int epoch)
+/* The order of an epoch's rows; a span draws its own. */
+static clg_status draw_order(struct clg_loop *loop, int epoch)
 {
-    clg_loop_begin_epoch(loop, epoch);
-    CLG_TRY(clg_engine_zero_scores(loop->engine));
     if (!loop->data.has_perm || loop->ended)
         return CLG_OK;
     return loop->engine->ops->permute(loop->device, &loop->data.perm, loop->rows, loop->net->seed,
                                       (uint32_t)epoch);
+}
+
+static clg_status begin_epoch(struct clg_loop *loop, int epoch)
+{
+    clg_loop_begin_epoch(loop, epoch);
+    CLG_TRY(clg_engine_zero_scores(loop->engine));
+    return draw_order(loop, epoch);
 }
 
 static clg_status end_epoch(struct clg_loop *loop)
@@ -262,36 +279,47 @@ static int stop_wanted(const struct clg_loop *loop)
     return loop->hooks.should_stop && loop->hooks.should_stop(loop->hooks.user);
 }
 
-/* The next step, or span of them, and what is due after it; *ended 1 where an epoch ended. */
-static clg_status advance(struct clg_loop *loop, int *ended)
+/* The next step, or span of them, and what is due after it. */
+static clg_status advance(struct clg_loop *loop)
 {
-    const int epoch = loop->progress.epoch;
     if (loop->ended) {
         CLG_TRY(take_span(loop));
-        *ended = loop->net->epoch >= epoch;
     } else {
         CLG_TRY(take_step(loop));
-        *ended = clg_loop_epoch_ends(loop);
-        if (*ended)
+        const int ended = clg_loop_epoch_ends(loop);
+        if (ended)
             CLG_TRY(end_epoch(loop));
-        if (*ended && loop->net->step < loop->steps)
-            CLG_TRY(begin_epoch(loop, epoch + 1));
+        if (ended && loop->net->step < loop->steps)
+            CLG_TRY(begin_epoch(loop, loop->progress.epoch + 1));
     }
     return loop->net->step < loop->steps ? clg_loop_between(loop) : CLG_OK;
 }
 
+/* The first epoch, or the one that a resumed run was in; where it was at its end, that end. */
+static clg_status begin_first_epoch(struct clg_loop *loop)
+{
+    if (!loop->resumed)
+        return begin_epoch(loop, 1);
+    CLG_TRY(clg_engine_zero_scores(loop->engine));
+    CLG_TRY(clg_loop_continue_epoch(loop));
+    const int epoch = loop->progress.epoch;
+    if (!loop->due)
+        return draw_order(loop, epoch);
+    CLG_TRY(clg_loop_end_epoch(loop, &loop->due_scores, loop->net->step));
+    return loop->net->step < loop->steps ? begin_epoch(loop, epoch + 1) : CLG_OK;
+}
+
 static clg_status run_to_end(struct clg_loop *loop)
 {
-    CLG_TRY(begin_epoch(loop, 1));
+    CLG_TRY(begin_first_epoch(loop));
     while (loop->net->step < loop->steps) {
-        int ended;
-        if (stop_wanted(loop))
-            return CLG_ECANCELLED;
-        CLG_TRY(advance(loop, &ended));
-        if (ended && loop->net->step < loop->steps && clg_loop_out_of_patience(loop)) {
+        if (loop->progress.epoch_step == 0 && clg_loop_out_of_patience(loop)) {
             loop->stopped_early = 1;
             return CLG_OK;
         }
+        if (stop_wanted(loop))
+            return CLG_ECANCELLED;
+        CLG_TRY(advance(loop));
     }
     return CLG_OK;
 }
@@ -318,9 +346,9 @@ static clg_status run_steps(struct clg_loop *loop)
                         loop->run ? ": saved" : "");
     }
     if (loop->engine->best_kept)
-        clg_loop_say(loop, "best epoch %d: %s loss %s%s", loop->best_epoch,
+        clg_loop_say(loop, "best epoch %d: %s loss %s%s", loop->best.epoch,
                      loop->has_val ? "validation" : "training",
-                     clg_print_number(loop->best_loss, 6).text,
+                     clg_print_number(loop->best.loss, 6).text,
                      loop->run ? ", kept in best.safetensors" : "");
     return take_best(loop);
 }
@@ -330,6 +358,8 @@ clg_status clg_train_loop(clg_train_result *result, clg_net *net, clg_device *de
                           const clg_train_hooks *hooks, const struct clg_step_hooks *steps)
 {
     struct clg_loop loop;
+    if (run && clg_run_is_finished(run))
+        return clg_run_finish(result, net, run, hooks);
     memset(&loop, 0, sizeof loop);
     loop.net = net;
     loop.device = device;
@@ -350,7 +380,7 @@ clg_status clg_train_loop(clg_train_result *result, clg_net *net, clg_device *de
                             .val_loss = loop.progress.val_loss,
                             .val_accuracy = loop.progress.val_accuracy,
                             .seconds = clg_clock() - loop.started,
-                            .best_epoch = loop.best_epoch,
+                            .best_epoch = loop.best.epoch,
                             .stopped_early = loop.stopped_early};
     if (run && loop.started > 0)
         status = clg_run_outcome(run, net, device, &own, status);

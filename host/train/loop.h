@@ -1,6 +1,7 @@
 /* What the files of the training loop share: its state, and who does what.  loop.c runs the steps,
- * loop_begin.c reads the settings and makes the buffers, loop_epoch.c does what is due at the end of
- * an epoch and by the clock.  Private to loop*.c. */
+ * loop_begin.c reads the settings and makes the buffers, loop_epoch.c does what is due at the end
+ * of an epoch and by the clock, loop_save.c writes checkpoints and takes them up again.  Private to
+ * loop*.c. */
 #ifndef CLG_TRAIN_LOOP_H
 #define CLG_TRAIN_LOOP_H
 
@@ -35,13 +36,27 @@ struct clg_loop {
     double started, last_save, last_progress, epoch_started;
     struct clg_progress progress;
     size_t epoch_rows; /* examples done in this epoch */
-    double best_loss;
-    int stored; /* every program's binary is in the cache */
-    struct clg_scores *ended; /* of the epochs that a span went through; NULL: no spans */
-    double *rates;            /* (CLG_LOOP_RATES) learning rates of a span's steps */
-    double step_seconds;      /* what a span's step takes */
-    int best_epoch, best_saved, stopped_early;
-    uint64_t best_step;
+    struct clg_best best;
+    int kept_epoch; /* whose parameters engine->best holds where not those of best; else 0 */
+    uint64_t kept_step;
+    int resumed; /* 1: began from run->state */
+    int due;     /* 1: an epoch ended with these scores, and its validation is missing */
+    struct clg_scores due_scores;
+    int norms_saved;             /* 1: the norms of its last gradients are in run->state */
+    double cut_stats[CLG_STATS]; /* the sums of an epoch that --steps cut, and its hits */
+    int32_t cut_hits;
+    struct clg_state_figures last; /* of the last epoch that ended */
+    uint64_t finite_step;          /* the last one at which all that was looked at was finite */
+    double last_look, look_cost;   /* at the weights: when, and the seconds that it took */
+    int stored;                    /* every program's binary is in the cache */
+    struct clg_scores *ended;      /* of the epochs that a span went through; NULL: no spans */
+    double *rates;                 /* (CLG_LOOP_RATES) learning rates of a span's steps */
+    double step_seconds;           /* what a span's step takes */
+    uint64_t span_most;            /* steps of the next span, at most; 0: it is the first */
+    int best_saved, stopped_early;
+    /* in front of the step or span under way, for a run whose last epoch is cut and then goes on */
+    struct clg_best best_before;
+    struct clg_schedule schedule_before;
 };
 
 /* Steps of a span whose learning rates differ. */
@@ -51,11 +66,19 @@ enum { CLG_LOOP_RATES = 65536 };
 clg_status clg_loop_begin(struct clg_loop *loop, const clg_dataset *data, const clg_dataset *val);
 void clg_loop_end(struct clg_loop *loop);
 
+/* fit.c: clg_plan_commit; where there is too little memory the line names the largest batch that
+ * would have fitted. */
+clg_status clg_loop_commit(struct clg_plan *plan, const struct clg_loop *loop,
+                           const clg_dataset *data, const clg_dataset *val);
+
 /* Tells the caller of a decision. */
 void clg_loop_say(const struct clg_loop *loop, const char *format, ...) CLG_PRINTF(2, 3);
 
 /* loop_epoch.c.  Reads the sums of the epoch so far. */
 clg_status clg_loop_read_scores(struct clg_loop *loop, struct clg_scores *out);
+
+/* Starts the epoch that a resumed run was in, or its end. */
+clg_status clg_loop_continue_epoch(struct clg_loop *loop);
 
 /* Starts the figures of epoch (from 1) anew. */
 void clg_loop_begin_epoch(struct clg_loop *loop, int epoch);
@@ -76,7 +99,18 @@ int clg_loop_figures_due(const struct clg_loop *loop, int epoch);
 /* Whether the loss has not fallen for as many epochs as the patience allows. */
 int clg_loop_out_of_patience(const struct clg_loop *loop);
 
-/* Brings parameters and moments to the host and writes them where there is a run. */
+/* loop_save.c.  Brings parameters and moments to the host and writes them where there is a run. */
 clg_status clg_loop_save(struct clg_loop *loop);
+
+/* Taking up where the run's checkpoint stopped, all but the epoch under way: what needs no buffers,
+ * and what does. */
+clg_status clg_loop_prepare_resume(struct clg_loop *loop);
+clg_status clg_loop_restore(struct clg_loop *loop);
+
+/* A weight that is not finite ends the training; looked for so often that it costs 1 % at most. */
+clg_status clg_loop_look_at_weights(struct clg_loop *loop);
+
+/* The failure: what is not finite, where and since when. */
+clg_status clg_loop_diverged(const struct clg_loop *loop, const char *what);
 
 #endif

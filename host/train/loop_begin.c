@@ -1,12 +1,11 @@
-/* Before the first step: settings from the configuration, everything on the device in one budget, and
- * the plan that turns steps into launches. */
+/* Before the first step: settings from the configuration, everything on the device in one budget,
+ * and the plan that turns steps into launches. */
 #include "train/loop.h"
 
 #include "core/memory.h"
 #include "core/text.h"
 #include "ops/tuning.h"
 
-#include <limits.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -28,9 +27,14 @@ void clg_loop_say(const struct clg_loop *loop, const char *format, ...)
     loop->hooks.log(loop->hooks.user, line);
 }
 
-static uint64_t ceiling(uint64_t a, uint64_t b)
+uint64_t clg_epoch_steps(int *batch, const clg_config *config, size_t rows)
 {
-    return (a + b - 1) / b;
+    int64_t asked = clg_config_is(config, "batch", "full") ? (int64_t)rows
+                                                           : clg_config_integer(config, "batch");
+    if (asked > (int64_t)rows)
+        asked = (int64_t)rows;
+    *batch = (int)asked;
+    return (rows + (uint64_t)asked - 1) / (uint64_t)asked;
 }
 
 /* Batch, epochs, steps and periods from the configuration. */
@@ -39,24 +43,15 @@ static clg_status read_settings(struct clg_loop *loop)
     const clg_config *config = loop->net->config;
     const clg_config *run = loop->run ? loop->run->config : config;
     const char *save = clg_config_get(run, "save-every");
-    int64_t batch = clg_config_is(config, "batch", "full") ? (int64_t)loop->rows
-                                                           : clg_config_integer(config, "batch");
-    if (batch > (int64_t)loop->rows)
-        batch = (int64_t)loop->rows;
-    loop->batch = (int)batch;
+    struct clg_run_state state;
+    clg_state_clear(&state);
+    loop->epoch_steps = clg_epoch_steps(&loop->batch, config, loop->rows);
     /* the order within a batch that holds every row makes no difference */
-    loop->shuffle = !clg_config_switch(config, "no-shuffle") && (size_t)batch < loop->rows;
-    loop->epoch_steps = ceiling(loop->rows, (uint64_t)batch);
-    loop->epochs = (int)clg_config_integer(config, "epochs");
-    loop->steps = (uint64_t)loop->epochs * loop->epoch_steps;
-    if (clg_config_is_set(config, "steps")) {
-        loop->steps = (uint64_t)clg_config_integer(config, "steps");
-        uint64_t epochs = ceiling(loop->steps, loop->epoch_steps);
-        if (epochs > INT_MAX)
-            return clg_fail(CLG_EUSAGE, "--steps %llu: makes more than %d epochs",
-                            (unsigned long long)loop->steps, INT_MAX);
-        loop->epochs = (int)epochs;
-    }
+    loop->shuffle = !clg_config_switch(config, "no-shuffle") && (size_t)loop->batch < loop->rows;
+    CLG_TRY(clg_state_extent(&loop->steps, &loop->epochs,
+                             loop->resumed ? &loop->run->state : &state, config,
+                             loop->resumed ? loop->net->step : 0,
+                             loop->resumed ? loop->net->epoch : 0, loop->epoch_steps));
     loop->figures_every = (loop->epochs + MOST_FIGURES - 1) / MOST_FIGURES;
     if (clg_config_is_set(config, "patience"))
         loop->patience = (int)clg_config_integer(config, "patience");
@@ -84,7 +79,8 @@ void clg_loop_end(struct clg_loop *loop)
 }
 
 /* All device memory in one plan: network, training data, validation data. */
-static clg_status make_resident(struct clg_loop *loop, const clg_dataset *data, const clg_dataset *val)
+static clg_status make_resident(struct clg_loop *loop, const clg_dataset *data,
+                                const clg_dataset *val)
 {
     struct clg_plan plan;
     int room = loop->batch;
@@ -103,9 +99,10 @@ static clg_status make_resident(struct clg_loop *loop, const clg_dataset *data, 
                                                 {&loop->val, val, loop->net, room}};
     clg_resident_fit(&plan, shares, val ? 2 : 1);
     if (loop->data.part)
-        clg_loop_say(loop, "%s: larger than the device's memory allows, it streams in parts of %zu rows",
+        clg_loop_say(loop,
+                     "%s: larger than the device's memory allows, it streams in parts of %zu rows",
                      data->source, loop->data.part);
-    CLG_TRY(clg_plan_commit(&plan));
+    CLG_TRY(clg_loop_commit(&plan, loop, data, val));
     CLG_TRY(clg_engine_attach(loop->engine));
     CLG_TRY(clg_teacher_attach(&loop->teacher, &loop->engine->x));
     CLG_TRY(clg_engine_push(loop->engine));
@@ -156,6 +153,8 @@ clg_status clg_loop_begin(struct clg_loop *loop, const clg_dataset *data, const 
     CLG_TRY(clg_check_trainable(loop->net, data));
     if (val)
         CLG_TRY(clg_check_trainable(loop->net, val));
+    if (loop->run && loop->run->resumed)
+        CLG_TRY(clg_loop_prepare_resume(loop));
     CLG_TRY(read_settings(loop));
     CLG_TRY(clg_teacher_load(&loop->teacher, loop->net));
     loop->progress = (struct clg_progress){.epochs = loop->epochs,
@@ -166,15 +165,17 @@ clg_status clg_loop_begin(struct clg_loop *loop, const clg_dataset *data, const 
                                            .val_loss = (double)NAN,
                                            .val_accuracy = (double)NAN,
                                            .cost = (double)NAN};
+    loop->last = (struct clg_state_figures){NAN, NAN, NAN, NAN, NAN};
     const clg_config *config = loop->run ? loop->run->config : loop->net->config;
     CLG_TRY(clg_tuning_use(loop->device, clg_config_get(config, "tuned")));
     CLG_TRY(make_resident(loop, data, val));
-    CLG_TRY(begin_anew(loop));
+    loop->best.loss = INFINITY;
+    CLG_TRY(loop->resumed ? clg_loop_restore(loop) : begin_anew(loop));
     CLG_TRY(choose_plan(loop));
+    if (loop->run)
+        CLG_TRY(clg_run_begin(loop->run));
     CLG_TRY(clg_run_record_plan(loop->run, loop->engine, &loop->hooks));
-    loop->best_loss = INFINITY;
     loop->started = loop->last_save = loop->last_progress = clg_clock();
     clg_throttle_begin(&loop->throttle, loop->device);
     return CLG_OK;
 }
-

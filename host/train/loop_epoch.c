@@ -1,19 +1,11 @@
 /* What is due at the end of an epoch and, inside one, by the clock: figures, validation, the best
- * parameters so far, metrics, progress, saves. */
+ * parameters so far, metrics, progress; when a checkpoint is due (loop_save.c makes it). */
 #include "train/loop.h"
 
 #include <math.h>
-#include <stdlib.h>
+#include <string.h>
 
 #define PROGRESS_PERIOD 0.1 /* seconds between calls of the progress hook */
-
-static clg_status diverged(const struct clg_loop *loop, const char *what)
-{
-    return clg_fail(
-        CLG_EDIVERGED, "training diverged: %s at epoch %d, step %llu: try a --lr below %s%s", what,
-        loop->progress.epoch, (unsigned long long)loop->progress.step,
-        clg_config_get(loop->net->config, "lr"), loop->run ? "; earlier saves are kept" : "");
-}
 
 clg_status clg_loop_read_scores(struct clg_loop *loop, struct clg_scores *out)
 {
@@ -30,54 +22,8 @@ static clg_status take_scores(struct clg_loop *loop, const struct clg_scores *sc
     loop->progress.seconds = now - loop->started;
     loop->progress.samples_per_s = span > 0 ? (double)loop->epoch_rows / span : (double)NAN;
     if (loop->epoch_rows && !isfinite(scores->cost))
-        return diverged(loop, "the loss is not a finite number");
-    return CLG_OK;
-}
-
-/* Brings parameters and moments to the host; none may be NaN or Inf. */
-static clg_status pull(struct clg_loop *loop)
-{
-    CLG_TRY(clg_engine_pull(loop->engine));
-    for (size_t i = 0; i < loop->net->count; i++)
-        if (!isfinite(loop->net->params[i]))
-            return diverged(loop, "a weight is not a finite number");
-    return CLG_OK;
-}
-
-/* Writes best.safetensors from the copy that the device keeps; before there is one, an earlier
- * run's must not stand beside our last. */
-static clg_status save_best(struct clg_loop *loop)
-{
-    struct clg_net *best = NULL;
-    if (!loop->engine->best_kept)
-        return clg_run_remove(loop->run, "best.safetensors");
-    if (loop->best_saved)
-        return CLG_OK;
-    CLG_TRY(clg_net_copy(&best, loop->net));
-    clg_status status = clg_engine_read_slab(loop->engine, best->params, &loop->engine->best);
-    best->epoch = loop->best_epoch;
-    best->step = loop->best_step;
-    for (int s = 0; s < 2; s++) { /* its moments are gone; a resumed run starts from last */
-        free(best->slot[s]);
-        best->slot[s] = NULL;
-    }
-    if (status == CLG_OK)
-        status =
-            clg_run_save(loop->run, best, "best.safetensors", loop->device->kind == CLG_REFERENCE);
-    clg_net_destroy(best);
-    loop->best_saved = status == CLG_OK;
-    return status;
-}
-
-clg_status clg_loop_save(struct clg_loop *loop)
-{
-    CLG_TRY(pull(loop));
-    if (!loop->run)
-        return CLG_OK;
-    CLG_TRY(clg_run_save(loop->run, loop->net, "last.safetensors",
-                         loop->device->kind == CLG_REFERENCE));
-    CLG_TRY(save_best(loop));
-    loop->last_save = clg_clock();
+        return clg_loop_diverged(loop, "the loss is not a finite number");
+    loop->finite_step = loop->progress.step;
     return CLG_OK;
 }
 
@@ -102,6 +48,15 @@ int clg_loop_epoch_ends(const struct clg_loop *loop)
     return loop->progress.epoch_step == loop->epoch_steps || loop->net->step == loop->steps;
 }
 
+/* By the clock, and after every Nth step where the caller asks for that. */
+static int progress_due(const struct clg_loop *loop, double now)
+{
+    const uint64_t every = loop->hooks.progress_every;
+    if (every && loop->net->step % every == 0)
+        return 1;
+    return loop->hooks.wants_progress && now - loop->last_progress >= PROGRESS_PERIOD;
+}
+
 /* Lines every N steps, but for the last of an epoch, which has had its own; progress and saves by
  * the clock. */
 clg_status clg_loop_between(struct clg_loop *loop)
@@ -110,13 +65,14 @@ clg_status clg_loop_between(struct clg_loop *loop)
     struct clg_scores scores;
     const int inside = loop->progress.epoch_step > 0;
     int line = inside && loop->run && loop->log_every && loop->net->step % loop->log_every == 0;
-    int show =
-        inside && loop->hooks.wants_progress && now - loop->last_progress >= PROGRESS_PERIOD;
+    int show = inside && progress_due(loop, now);
     int due = save_due(loop, now);
     if (inside && (line || show || due)) {
         CLG_TRY(clg_loop_read_scores(loop, &scores));
         CLG_TRY(take_scores(loop, &scores));
     }
+    if (line)
+        CLG_TRY(clg_loop_look_at_weights(loop));
     if (line)
         CLG_TRY(clg_run_log(loop->run, &loop->progress));
     if (show)
@@ -129,7 +85,7 @@ static clg_status validate(struct clg_loop *loop)
     struct clg_scores scores;
     if (!loop->has_val)
         return CLG_OK;
-    CLG_TRY(clg_score_resident(&scores, loop->engine, &loop->val));
+    CLG_TRY(clg_score_resident(&scores, loop->engine, &loop->val, &loop->hooks));
     loop->progress.val_loss = scores.loss;
     loop->progress.val_accuracy = scores.accuracy;
     return CLG_OK;
@@ -141,20 +97,21 @@ static double judged_loss(const struct clg_loop *loop)
     return loop->has_val ? loop->progress.val_loss : loop->progress.loss;
 }
 
-/* Keeps the parameters on the device where this epoch's loss is the lowest so far.  A span judged by
- * the training loss has done so itself. */
+/* Keeps the parameters on the device where this epoch's loss is the lowest so far.  A span judged
+ * by the training loss has done so itself. */
 static clg_status keep_best(struct clg_loop *loop, uint64_t step)
 {
     double loss = judged_loss(loop);
     if (loop->ended && !loop->has_val)
         return CLG_OK;
-    if (!(loss < loop->best_loss))
+    if (!(loss < loop->best.loss))
         return CLG_OK;
     CLG_TRY(clg_buf_copy(&loop->engine->best, &loop->engine->params, loop->engine->count));
-    loop->best_loss = loss;
-    loop->best_epoch = loop->progress.epoch;
-    loop->best_step = step;
-    loop->best_saved = 0;
+    loop->best.loss = loss;
+    loop->best.sum[0] = loop->best.sum[1] = 0;
+    loop->best.epoch = loop->progress.epoch;
+    loop->best.step = step;
+    loop->best_saved = loop->kept_epoch = 0;
     loop->engine->best_kept = 1;
     return CLG_OK;
 }
@@ -170,6 +127,10 @@ static clg_status take_figures(struct clg_loop *loop)
     if (!clg_loop_figures_due(loop, loop->progress.epoch))
         return CLG_OK;
     CLG_TRY(clg_figures_take(&loop->figures, loop->engine, &loop->data));
+    if (loop->norms_saved) /* the last gradients are gone */
+        memcpy(loop->figures.gradient_norm, loop->run->state.gradient_norm,
+               sizeof loop->figures.gradient_norm);
+    loop->norms_saved = 0;
     loop->progress.layers = loop->figures.layers;
     loop->progress.weight_norm = loop->figures.weight_norm;
     loop->progress.gradient_norm = loop->figures.gradient_norm;
@@ -177,22 +138,41 @@ static clg_status take_figures(struct clg_loop *loop)
     return CLG_OK;
 }
 
-clg_status clg_loop_end_epoch(struct clg_loop *loop, const struct clg_scores *scores,
-                              uint64_t step)
+/* What a checkpoint must know of an epoch that ended: its figures until it is validated, and, of
+ * one that was cut, its sums, which validation overwrites. */
+static clg_status remember_epoch(struct clg_loop *loop, const struct clg_scores *scores)
 {
-    loop->progress.step = step;
+    struct clg_engine *engine = loop->engine;
+    loop->due = 1;
+    loop->due_scores = *scores;
+    if (!loop->run || loop->progress.epoch_step == loop->epoch_steps)
+        return CLG_OK;
+    CLG_TRY(clg_real_download(&engine->stats, loop->cut_stats, 0, CLG_STATS));
+    return clg_buf_download(&engine->hits, &loop->cut_hits, 0, 1);
+}
+
+clg_status clg_loop_end_epoch(struct clg_loop *loop, const struct clg_scores *scores, uint64_t step)
+{
+    struct clg_progress *progress = &loop->progress;
+    progress->step = step;
+    progress->lr = clg_schedule_rate(&loop->schedule, progress->epoch, step - 1);
     CLG_TRY(take_scores(loop, scores));
+    CLG_TRY(clg_loop_look_at_weights(loop));
+    CLG_TRY(remember_epoch(loop, scores));
     CLG_TRY(validate(loop));
-    loop->net->epoch = loop->progress.epoch;
-    loop->progress.seconds = clg_clock() - loop->started;
+    loop->net->epoch = progress->epoch;
+    progress->seconds = clg_clock() - loop->started;
     CLG_TRY(keep_best(loop, step));
     CLG_TRY(take_figures(loop));
+    loop->due = 0;
     clg_schedule_epoch_end(&loop->schedule, judged_loss(loop));
+    loop->last = (struct clg_state_figures){progress->loss, progress->cost, progress->accuracy,
+                                            progress->val_loss, progress->val_accuracy};
     if (loop->run)
-        CLG_TRY(clg_run_log(loop->run, &loop->progress));
+        CLG_TRY(clg_run_log(loop->run, progress));
     report(loop, 1);
-    loop->progress.layers = 0;
-    loop->progress.weight_norm = loop->progress.gradient_norm = loop->progress.dead = NULL;
+    progress->layers = 0;
+    progress->weight_norm = progress->gradient_norm = progress->dead = NULL;
     return CLG_OK;
 }
 
@@ -205,9 +185,40 @@ void clg_loop_begin_epoch(struct clg_loop *loop, int epoch)
     loop->epoch_started = clg_clock();
 }
 
+/* An epoch that --steps had cut goes on as if it had not been: its end is taken back, and a line
+ * that was due inside it is written. */
+static clg_status uncut_epoch(struct clg_loop *loop)
+{
+    struct clg_scores scores;
+    loop->net->epoch--;
+    if (!loop->log_every || loop->net->step % loop->log_every)
+        return CLG_OK;
+    loop->progress.lr =
+        clg_schedule_rate(&loop->schedule, loop->progress.epoch, loop->net->step - 1);
+    CLG_TRY(clg_loop_read_scores(loop, &scores));
+    CLG_TRY(take_scores(loop, &scores));
+    return clg_run_log(loop->run, &loop->progress);
+}
+
+clg_status clg_loop_continue_epoch(struct clg_loop *loop)
+{
+    const struct clg_run_state *state = &loop->run->state;
+    struct clg_engine *engine = loop->engine;
+    const size_t rows = (size_t)state->epoch_step * (size_t)loop->batch;
+    clg_loop_begin_epoch(loop, clg_state_epoch(state, loop->net->epoch));
+    loop->progress.epoch_step = state->epoch_step;
+    loop->progress.step = loop->net->step;
+    loop->epoch_rows = rows < loop->rows ? rows : loop->rows;
+    if (loop->due || state->epoch_step == 0)
+        return CLG_OK;
+    CLG_TRY(clg_real_upload(&engine->stats, state->stats, 0, CLG_STATS));
+    CLG_TRY(clg_buf_upload(&engine->hits, &state->hits, 0, 1));
+    return state->cut ? uncut_epoch(loop) : CLG_OK;
+}
+
 /* Whether the loss has not fallen for as many epochs as the patience allows. */
 int clg_loop_out_of_patience(const struct clg_loop *loop)
 {
-    return loop->patience && loop->net->epoch - loop->best_epoch >= loop->patience;
+    return loop->patience && loop->net->epoch > 0 &&
+           loop->net->epoch - loop->best.epoch >= loop->patience;
 }
-

@@ -154,6 +154,10 @@ CLG_API const clg_device_info *clg_device_describe(const clg_device *device);
 /* Why this device was taken, one line. */
 CLG_API const char *clg_device_reason(const clg_device *device);
 
+/* What its user should know beside that, one line: that programs cannot be kept between runs, the
+ * folder for them being read-only or another user's.  "" where there is nothing. */
+CLG_API const char *clg_device_notes(const clg_device *device);
+
 /* Bytes and buffers allocated on the device now; both 0 when all engines are destroyed. */
 CLG_API void clg_device_usage(const clg_device *device, uint64_t *bytes, int *buffers);
 
@@ -303,6 +307,32 @@ typedef struct clg_run clg_run;
 CLG_API clg_status clg_run_open(clg_run **out, const char *folder, const clg_config *config);
 CLG_API void clg_run_close(clg_run *run);
 
+/* Opens folder, an earlier run's, to go on with it: takes its lock, reads its config.ini and sets in
+ * that what changes (may be NULL) sets.  clg_train with this run and the network of clg_run_net goes
+ * on behind the last save, from whatever step, as if the run had not been stopped: the same bits on
+ * the same device.  Where nothing was saved yet it starts at step 0.  CLG_EDATA where folder is no
+ * run's or what was saved cannot be read, CLG_EUSAGE for a change that a run cannot take, the
+ * network's shape for one; nothing in the folder has changed then. */
+CLG_API clg_status clg_run_resume(clg_run **out, const char *folder, const clg_config *changes);
+
+/* The run's options, changes included: its data are to be loaded as these say.  Borrowed. */
+CLG_API const clg_config *clg_run_config(const clg_run *run);
+
+/* What changes has changed, a line each: "--epochs 20 (was 10)"; "" where nothing is to be said. */
+CLG_API const char *clg_run_notes(const clg_run *run);
+
+/* Epochs and steps that the run had done when it was saved, 0 where it was not; NULL where not
+ * wanted. */
+CLG_API void clg_run_position(const clg_run *run, int *epoch, uint64_t *step);
+
+/* 1 where a resumed run has nothing left to do: all its steps are done, or its patience ran out.
+ * clg_train then gives the figures of its last epoch and leaves the folder as it is. */
+CLG_API int clg_run_is_finished(const clg_run *run);
+
+/* The network that a resumed run goes on with, for its training data: as it was saved, or, where
+ * nothing was, new from the run's options (init-from among them).  Once for a run. */
+CLG_API clg_status clg_run_net(clg_net **out, clg_run *run, const clg_dataset *data);
+
 typedef struct clg_progress {
     int epoch, epochs;    /* from 1; as many as the steps make where those are given */
     uint64_t step, steps; /* done in all, to do in all */
@@ -348,7 +378,8 @@ typedef struct clg_train_result {
     double check_seconds; /* and what they took, the steps themselves included */
 } clg_train_result;
 
-/* Trains net on data as its config says, anew from the weights it has: step 0, moments of zero.
+/* Trains net on data as its config says, anew from the weights it has: step 0, moments of zero; but
+ * a run of clg_run_resume goes on where it was.
  * val (may be NULL) is evaluated after every epoch; run (may be NULL) takes metrics and
  * checkpoints; hooks and result may be NULL.  CLG_EDIVERGED leaves the last good checkpoint.  On
  * return net holds the trained parameters.  Where the configuration has check-every N, every Nth
