@@ -130,8 +130,7 @@ static clg_status check_guard(struct clg_bench *bench, const struct clg_guarded 
     return status;
 }
 
-/* Of a product whose way is judged the way is wrong; of all else the operation. */
-static void note_failed(struct clg_bench *bench, const char *operation)
+void clg_bench_note_failed(struct clg_bench *bench, const char *operation)
 {
     static const char *const products[] = {"dense_fwd", "delta_bwd", "grad"};
     for (size_t i = 0; i < sizeof products / sizeof *products; i++)
@@ -139,7 +138,10 @@ static void note_failed(struct clg_bench *bench, const char *operation)
             bench->found.failed |= 1u << bench->way;
             return;
         }
-    clg_routes_add(&bench->found, operation);
+    if (bench->form < CLG_PLAN_FORMS)
+        bench->found.failed_forms |= 1u << bench->form;
+    else
+        clg_routes_add(&bench->found, operation);
 }
 
 clg_status clg_bench_end(struct clg_bench *bench, clg_status status)
@@ -160,7 +162,7 @@ clg_status clg_bench_end(struct clg_bench *bench, clg_status status)
     bench->blocks = 0;
     clg_tally_close(bench->tally);
     if (bench->tally->now.failed)
-        note_failed(bench, bench->tally->operation);
+        clg_bench_note_failed(bench, bench->tally->operation);
     return status;
 }
 

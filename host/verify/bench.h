@@ -36,6 +36,7 @@ struct clg_bench {
     int full;
     struct clg_routes found; /* what is wrong, for the record */
     enum clg_way way;        /* of the products, where that is judged; CLG_WAYS where not */
+    enum clg_plan_form form; /* of a plan, likewise; CLG_PLAN_FORMS where not */
     uint32_t drawing; /* number of the case, the subsequence its numbers come from */
     uint64_t drawn;   /* how many */
     enum clg_draw draw;
@@ -51,6 +52,10 @@ void clg_bench_begin(struct clg_bench *bench, enum clg_draw draw);
 /* Ends it: looks at all guards, and gives everything back.  status is what the operation returned,
  * and is returned where it is a failure; then guards are not looked at. */
 clg_status clg_bench_end(struct clg_bench *bench, clg_status status);
+
+/* Of a product whose way is judged the way is wrong, of a plan's launches their form; of all else
+ * the operation. */
+void clg_bench_note_failed(struct clg_bench *bench, const char *operation);
 
 /* The next number of the case, of its character; of another; uniform in (0,1). */
 double clg_bench_number(struct clg_bench *bench);

@@ -1,8 +1,8 @@
 /* The single operations, over shapes that are no multiples of anything, and numbers of every
  * character.  Each function runs one case; the watching table compares, the bench looks at the
  * guards.  The quick set runs each operation at a few shapes.  Here are the products of layers;
- * losses are in cases_loss.c, data in cases_data.c, figures and updates in cases_update.c, the fused
- * plan's launches in cases_fused.c, the resident plan's in cases_span.c. */
+ * losses are in cases_loss.c, data in cases_data.c, figures and updates in cases_update.c, the
+ * fused plan's launches in cases_fused.c, the resident plan's in cases_span.c. */
 #include "verify/cases.h"
 
 #include <math.h>
@@ -225,7 +225,8 @@ static clg_status products(struct clg_bench *bench)
 clg_status clg_cases_run(clg_device *device, struct clg_tally *tally, int full)
 {
     struct clg_bench bench = {
-        .device = device, .ops = clg_ops_of(device), .tally = tally, .full = full, .way = CLG_WAYS};
+        .device = device, .ops = clg_ops_of(device), .tally = tally, .full = full, .way = CLG_WAYS,
+        .form = CLG_PLAN_FORMS};
     CLG_TRY(clg_cases_data(&bench));
     CLG_TRY(products(&bench));
     CLG_TRY(clg_cases_losses(&bench));

@@ -13,7 +13,7 @@
 static clg_status stage(struct clg_fused_lab *lab, clg_status status)
 {
     if (status == CLG_OK && lab->bench->tally->now.failed)
-        clg_routes_add(&lab->bench->found, lab->bench->tally->operation);
+        clg_bench_note_failed(lab->bench, lab->bench->tally->operation);
     return status;
 }
 
@@ -231,6 +231,40 @@ static const struct clg_fused_case cases[] = {
 };
 enum { QUICK = 5 };
 
+/* Each activation in front of each kind of launch, and as many pairs of loss and output activation,
+ * optimisers and kinds of data. */
+static clg_status run_each_activation(struct clg_bench *bench)
+{
+    static const enum clg_loss losses[] = {CLG_CE, CLG_MSE, CLG_HUBER, CLG_BCE};
+    static const struct clg_activation softmax = {CLG_SOFTMAX, 0, 1}, sigmoid = {CLG_SIGMOID, 0, 1};
+    for (size_t i = 0; i < clg_case_acts_count; i++) {
+        const struct clg_activation *act = &clg_case_acts[i];
+        const enum clg_loss loss = losses[i % COUNT(losses)];
+        const struct clg_activation *out = loss == CLG_CE    ? &softmax
+                                           : loss == CLG_BCE ? &sigmoid
+                                                             : &clg_case_acts[(i + 5) % 9];
+        if (act->kind == CLG_SOFTMAX || act->kind == CLG_MAXOUT)
+            continue;
+        if (!clg_pair_exists(loss, out->kind))
+            out = &clg_case_acts[0];
+        const struct clg_fused_case c = {
+            .features = 19,
+            .units = {14, 21, 1 + (int)i},
+            .B = 11,
+            .next_B = 10,
+            .act = {*act, *act, *out},
+            .loss = loss,
+            .target = loss == CLG_MSE || loss == CLG_HUBER ? CLG_TARGET_VALUE : CLG_TARGET_CLASS,
+            .opt = (enum clg_opt)(i % CLG_OPTS),
+            .momentum = i / CLG_OPTS % 2 ? 0.9 : 0,
+            .weighted = loss == CLG_CE && i % 8 == 4,
+            .bytes = i % 2 != 0,
+            .permuted = i / 2 % 2 != 0};
+        CLG_TRY(run_case(bench, &c));
+    }
+    return CLG_OK;
+}
+
 /* A form that the device cannot run is not taken by training either. */
 static clg_status run_form(struct clg_bench *bench, enum clg_way way)
 {
@@ -239,13 +273,18 @@ static clg_status run_form(struct clg_bench *bench, enum clg_way way)
     clg_status status = CLG_OK;
     clg_way_force(bench->device, way);
     bench->route = notes[way];
+    bench->form = way == CLG_WAY_LOCAL ? CLG_FORM_FUSED_LOCAL : CLG_FORM_FUSED_REGISTER;
     for (size_t i = 0; i < count && status == CLG_OK; i++)
         status = run_case(bench, &cases[i]);
+    if (bench->full && status == CLG_OK)
+        status = run_each_activation(bench);
     clg_way_force(bench->device, CLG_WAYS);
     bench->route = NULL;
+    bench->form = CLG_PLAN_FORMS;
     if (status != CLG_EDEVICE || way == CLG_WAY_REGISTER)
         return status;
     bench->found.failed |= 1u << way;
+    bench->found.failed_forms |= 1u << CLG_FORM_FUSED_LOCAL;
     return CLG_OK;
 }
 

@@ -21,7 +21,8 @@ static clg_status output_fwd(struct clg_bench *bench, int B, int O,
 static clg_status outputs_at(struct clg_bench *bench, int B, int O, enum clg_draw draw)
 {
     for (size_t i = 0; i < clg_case_acts_count; i++) {
-        for (int in_place = 0; in_place <= (clg_case_acts[i].kind != CLG_MAXOUT); in_place++) {
+        const int forms = clg_case_acts[i].kind == CLG_MAXOUT ? 1 : 2;
+        for (int in_place = 0; in_place < forms; in_place++) {
             clg_bench_begin(bench, draw);
             CLG_TRY(clg_bench_end(bench, output_fwd(bench, B, O, &clg_case_acts[i], in_place)));
         }

@@ -58,6 +58,10 @@ static void lay_out(struct clg_fused_lab *lab, size_t y_at[CLG_LAB_LAYERS])
                                   matrix_size(lab->bench, c->B, layer->rows));
         layer->input_at = l ? y_at[l - 1] : SIZE_MAX;
     }
+    lab->net.layer = lab->layer;
+    lab->turned = clg_fused_turned(&lab->net.turned_row, lab->bench->device, &lab->net, c->B);
+    if (lab->turned)
+        lab->net.turned_at = take_place(&lab->batch_elements, lab->bench, lab->turned);
 }
 
 /* ------------------------------------------------------------------- slabs */
@@ -161,6 +165,7 @@ static clg_status make_batch(struct clg_fused_lab *lab)
     CLG_TRY(clg_bench_numbers(lab->bench, &value, lab->batch_elements));
     for (size_t i = 0; i < lab->batch_elements; i++)
         value[i] = clg_bench_guard();
+    memset(value + lab->net.turned_at, 0, lab->turned * sizeof *value);
     lab->batch_before = value;
     return clg_bench_vector(lab->bench, &lab->batch, "batch", lab->batch_elements, value);
 }
@@ -295,8 +300,9 @@ static clg_status make_net(struct clg_fused_lab *lab)
     CLG_TRY(clg_bench_matrix(lab->bench, &net->out, "y", lab->c->B, lab->c->units[net->layers - 1],
                              NULL));
     CLG_TRY(clg_fused_jobs(&table, &net->job_count, lab->bench->device, net));
-    clg_status status = clg_bench_integers(lab->bench, &lab->jobs, "jobs",
-                                           (size_t)net->job_count * CLG_JOB_INTS, table);
+    const size_t jobs = (size_t)(net->job_count + clg_fused_turn_jobs(net));
+    clg_status status =
+        clg_bench_integers(lab->bench, &lab->jobs, "jobs", jobs * CLG_JOB_INTS, table);
     net->jobs = lab->jobs;
     free(table);
     return status == CLG_OK ? lab->bench->ops->fused_create(&lab->fused, lab->bench->device, net)

@@ -29,6 +29,7 @@ struct clg_fused_lab {
     struct clg_buf part[CLG_LAB_PARTS], *params, *slot[2], *batch, *jobs, *x, *t;
     int parts;
     size_t elements, weights, batch_elements; /* of params; of them weights; of batch */
+    size_t turned;                            /* of batch, for inputs turned */
     double *batch_before;                     /* guards, where no part lies */
     struct clg_rows rows;
     struct clg_fused_next next;

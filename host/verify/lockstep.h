@@ -74,9 +74,9 @@ struct clg_span_state {
     double stats[CLG_STATS];
     int32_t hits;
 };
-clg_status clg_state_read(struct clg_span_state *state, struct clg_engine *engine);
-clg_status clg_state_write(const struct clg_span_state *state, struct clg_engine *engine);
-void clg_state_clear(struct clg_span_state *state);
+clg_status clg_span_state_read(struct clg_span_state *state, struct clg_engine *engine);
+clg_status clg_span_state_write(const struct clg_span_state *state, struct clg_engine *engine);
+void clg_span_state_clear(struct clg_span_state *state);
 
 /* A step of the plain plan, the batch's gathering included. */
 clg_status clg_span_repeat_step(struct clg_engine *engine, const struct clg_step *step);

@@ -22,7 +22,7 @@ static struct clg_buf *slab_of(struct clg_engine *engine, int i)
     return slab[i]->device ? slab[i] : NULL;
 }
 
-clg_status clg_state_read(struct clg_span_state *state, struct clg_engine *engine)
+clg_status clg_span_state_read(struct clg_span_state *state, struct clg_engine *engine)
 {
     for (int i = 0; i < CLG_SPAN_SLABS; i++) {
         struct clg_buf *slab = slab_of(engine, i);
@@ -37,7 +37,7 @@ clg_status clg_state_read(struct clg_span_state *state, struct clg_engine *engin
     return clg_buf_download(&engine->hits, &state->hits, 0, 1);
 }
 
-clg_status clg_state_write(const struct clg_span_state *state, struct clg_engine *engine)
+clg_status clg_span_state_write(const struct clg_span_state *state, struct clg_engine *engine)
 {
     for (int i = 0; i < CLG_SPAN_SLABS; i++)
         if (slab_of(engine, i))
@@ -46,7 +46,7 @@ clg_status clg_state_write(const struct clg_span_state *state, struct clg_engine
     return clg_buf_upload(&engine->hits, &state->hits, 0, 1);
 }
 
-void clg_state_clear(struct clg_span_state *state)
+void clg_span_state_clear(struct clg_span_state *state)
 {
     for (int i = 0; i < CLG_SPAN_SLABS; i++)
         free(state->slab[i]);
@@ -150,7 +150,7 @@ clg_status clg_span_compare(struct clg_watch *watch, struct clg_engine *engine,
 
 clg_status clg_span_begin(struct clg_span_check *check, const struct clg_step *step)
 {
-    CLG_TRY(clg_state_read(&check->before, step->engine));
+    CLG_TRY(clg_span_state_read(&check->before, step->engine));
     if (step->start == 0) { /* a span begins an epoch with sums of its own */
         memset(check->before.stats, 0, sizeof check->before.stats);
         check->before.hits = 0;
@@ -163,24 +163,24 @@ clg_status clg_span_end(struct clg_span_check *check, struct clg_watch *watch,
 {
     struct clg_engine *engine = step->engine;
     double bound[2] = {0, 0};
-    CLG_TRY(clg_state_read(&check->after, engine));
-    CLG_TRY(clg_state_write(&check->before, engine));
+    CLG_TRY(clg_span_state_read(&check->after, engine));
+    CLG_TRY(clg_span_state_write(&check->before, engine));
     if (step->perm && check->epoch != step->epoch)
         CLG_TRY(engine->ops->permute(engine->device, step->perm, step->data->rows,
                                      engine->net->seed, (uint32_t)step->epoch));
     check->epoch = step->epoch;
     engine->net->step--;
     CLG_TRY(clg_span_repeat_step(engine, step));
-    CLG_TRY(clg_state_read(&check->plain, engine));
+    CLG_TRY(clg_span_state_read(&check->plain, engine));
     OPEN(watch, "span", "one step, B %d, %s", step->B, engine->net->text);
     CLG_TRY(clg_span_bounds(bound, watch, engine, &check->before, step->B));
     CLG_TRY(clg_span_compare(watch, engine, &check->after, &check->plain, bound));
-    return clg_state_write(&check->after, engine);
+    return clg_span_state_write(&check->after, engine);
 }
 
 void clg_span_clear(struct clg_span_check *check)
 {
-    clg_state_clear(&check->before);
-    clg_state_clear(&check->after);
-    clg_state_clear(&check->plain);
+    clg_span_state_clear(&check->before);
+    clg_span_state_clear(&check->after);
+    clg_span_state_clear(&check->plain);
 }

@@ -3,6 +3,7 @@
 
 #include "core/memory.h"
 
+#include <assert.h>
 #include <float.h>
 #include <math.h>
 #include <stdarg.h>
@@ -60,6 +61,31 @@ static double nmse_of(const struct clg_tally *tally)
     return tally->squares > 0 ? tally->squared_error / tally->squares : INFINITY;
 }
 
+static void add_share(struct clg_tally *tally, const clg_verify_case *now)
+{
+    int at = 0;
+    while (at < tally->shares && strcmp(tally->share[at].operation, now->operation) != 0)
+        at++;
+    assert(at < CLG_MOST_SHARES);
+    if (at == tally->shares)
+        tally->share[tally->shares++] = (struct clg_open_share){.operation = now->operation};
+    tally->share[at].elements += now->elements;
+    tally->share[at].open += now->kinks + (uint64_t)now->undecided;
+}
+
+void clg_tally_end_operations(struct clg_tally *tally)
+{
+    clg_verify_result *result = &tally->result;
+    clg_tally_close(tally);
+    for (int i = 0; i < tally->shares && !result->failed && !result->too_many; i++) {
+        const struct clg_open_share *share = &tally->share[i];
+        if (share->open * 100 <= share->elements)
+            continue;
+        result->too_many = 1;
+        snprintf(result->first_tensor, sizeof result->first_tensor, "%s", share->operation);
+    }
+}
+
 void clg_tally_close(struct clg_tally *tally)
 {
     clg_verify_case *now = &tally->now;
@@ -68,6 +94,8 @@ void clg_tally_close(struct clg_tally *tally)
         return;
     tally->is_open = 0;
     now->nmse = nmse_of(tally);
+    if (now->step == 0)
+        add_share(tally, now);
     tally->result.cases++;
     tally->result.failed += now->failed;
     tally->result.worst = fmax(tally->result.worst, now->worst);
@@ -184,6 +212,12 @@ clg_status clg_tally_verdict(const struct clg_tally *tally)
     if (result->failed)
         return clg_fail(CLG_EMISMATCH, "%d of %d operations disagree, first %s", result->failed,
                         result->cases, result->first);
+    if (result->too_many && result->first_step == 0)
+        return clg_fail(
+            CLG_EMISMATCH,
+            "undecided: more than 1 %% of the elements of %s are at a kink or decided by "
+            "rounding alone, where either side is right; another --seed would decide",
+            result->first_tensor);
     if (result->too_many)
         return clg_fail(CLG_EMISMATCH,
                         "undecided: %s in step %llu has more than 1 %% of its elements at a kink, "

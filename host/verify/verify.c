@@ -32,6 +32,7 @@ static clg_status run_operations(struct clg_tally *tally, clg_device *device, in
     CLG_TRY(clg_watch_begin(&watch, device, tally));
     clg_status status = clg_cases_run(device, tally, operations > 1);
     clg_watch_end(watch);
+    clg_tally_end_operations(tally);
     tally->note[0] = '\0';
     return status == CLG_EMISMATCH ? CLG_OK : status; /* the verdict says it */
 }

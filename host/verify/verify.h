@@ -26,9 +26,18 @@ struct clg_compared {
     double worst;
 };
 
+/* What single operations left open, all cases of one together: each by itself is small. */
+struct clg_open_share {
+    const char *operation;
+    uint64_t elements, open;
+};
+enum { CLG_MOST_SHARES = 40 };
+
 /* Counts operations, called cases, and keeps the first that failed. */
 struct clg_tally {
     clg_verify_result result;
+    struct clg_open_share share[CLG_MOST_SHARES];
+    int shares;
     const clg_verify_options *options; /* whose row is called after each case; may be NULL */
     int is_open;                       /* 1 between open and close */
     const char *operation;
@@ -58,6 +67,9 @@ void clg_tally_compare(struct clg_tally *tally, const char *operand, const doubl
 
 /* The open case fails for another reason. */
 void clg_tally_fault(struct clg_tally *tally, const char *format, ...) CLG_PRINTF(2, 3);
+
+/* After the single operations: whether more than 1 % of one of them was at a kink or undecided. */
+void clg_tally_end_operations(struct clg_tally *tally);
 
 /* CLG_OK, or CLG_EMISMATCH with the first failure, or what is undecided, as the last error's line.
  */
