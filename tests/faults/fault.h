@@ -16,12 +16,15 @@ enum fault_kind {
     FAULT_KINDS
 };
 
+enum { FAULT_OPTIONS = 1400 }; /* room for what a program is built with */
+
 /* Strikes the kernel built with these options; all but FAULT_SOURCE strike launches number phase,
  * phase + period, ... of it. */
 struct fault {
     enum fault_kind kind;
     char kernel[48];
-    char options[320]; /* as clBuildProgram gets them; "": whatever they are */
+    char options[FAULT_OPTIONS]; /* as clBuildProgram gets them; "": whatever they are */
+    size_t items;                /* of the kernel's own work-group size; 0: whatever it is */
     const char *source;
     unsigned period, phase;
     unsigned result; /* which of the kernel's results, modulo their number */
@@ -41,9 +44,10 @@ int fault_was_refused(void);
 /* Every launch from now on is noted with this mark, one bit or none. */
 void fault_mark(unsigned mark);
 
-/* Every kernel made since the program began, by name and options, each pair once. */
+/* Every kernel made since the program began, by name, options and items, each once. */
 struct fault_kernel {
-    char name[48], options[320];
+    char name[48], options[FAULT_OPTIONS];
+    size_t items;   /* of the work-group size that it is written for, 0 where it has none */
     unsigned marks; /* under which it was launched */
 };
 size_t fault_kernels(const struct fault_kernel **out);

@@ -6,7 +6,8 @@
  * Every fault runs in a process of its own, forked before any OpenCL call.  Then clean runs with
  * other seeds, in which nothing may be found.
  * usage: test_faults [SEED NUMBER]: that fault alone, with every failing row.  CLGRAD_FAULTS: how
- * many faults must count, "all" for 100 with all their rows; CLGRAD_FAULTS_SEED. */
+ * many faults must count, "all" for 100 with all their rows; CLGRAD_FAULTS_SEED;
+ * CLGRAD_FAULTS_KERNELS: of what (plan.h). */
 #define _GNU_SOURCE
 #include "plan.h"
 #include "survey.h"
@@ -26,12 +27,12 @@
 
 enum {
     JOBS = 2,
-    SECONDS = 15,       /* of processor time for a fault: a barrier that some miss may hang */
+    SECONDS = 60,       /* of processor time for a fault: a barrier that some miss may hang */
     FULL_SECONDS = 300, /* and where the full set has to run */
     PATIENCE = 10,      /* times as long by the clock */
-    DEFAULT_FAULTS = 40,
+    DEFAULT_FAULTS = 12,
     ALL_FAULTS = 100,
-    CLEAN_RUNS_OF_SUITE = 3,
+    CLEAN_RUNS_OF_SUITE = 2,
     CLEAN_RUNS = 50
 };
 
@@ -84,7 +85,7 @@ static void tell(struct watch *watch, enum verdict verdict)
 
 static int serves(unsigned operations, const char *name)
 {
-    for (int i = 0; i < 14; i++)
+    for (int i = 0; i < SURVEY_OPERATIONS; i++)
         if (strcmp(survey_names[i], name) == 0)
             return (operations >> i & 1) != 0;
     return 0;
@@ -115,9 +116,9 @@ static clg_status survey_fault(double *distance, clg_device *device, unsigned op
     struct survey got, want;
     clg_device *reference = NULL;
     if (clg_device_open(&reference, "ref", NULL) != CLG_OK ||
-        survey_run(&want, reference, &limits, operations) != CLG_OK)
+        survey_run(&want, reference, reference, &limits, operations) != CLG_OK)
         say_and_end("the reference");
-    clg_status status = survey_run(&got, device, &limits, operations);
+    clg_status status = survey_run(&got, device, reference, &limits, operations);
     if (status == CLG_OK)
         *distance = survey_distance(&got, &want);
     survey_clear(&got);
@@ -160,36 +161,71 @@ static void try_fault(int out, const struct plan_fault *planted)
 
 /* ------------------------------------------------------- kernels, clean runs */
 
-/* Surveys the healthy device, operation by operation and by both forms of the products, and sends
- * the kernels that it launched.  No operation may be beyond its bound. */
-static void try_healthy(int out)
+/* The kernels of the fused and the resident plan, and the operations that they serve.  A network's
+ * step also launches plain ones, which have operations of their own. */
+static unsigned plan_operations(const struct fault_kernel *kernel)
+{
+    static const struct {
+        const char *name;
+        unsigned operations;
+    } kernels[] = {{"dense_fwd", SURVEY_FUSED_FWD | SURVEY_STRIPS},
+                   {"delta_bwd", SURVEY_FUSED_DELTA | SURVEY_STRIPS},
+                   {"head", SURVEY_FUSED_HEAD | SURVEY_STRIPS},
+                   {"learn", SURVEY_FUSED_LEARN | SURVEY_STRIPS},
+                   {"turn", SURVEY_FUSED_LEARN},
+                   {"strips_move", SURVEY_STRIPS},
+                   {"resident", SURVEY_SPAN},
+                   {"resident_group", SURVEY_SPAN}};
+    for (size_t i = 0; i < sizeof kernels / sizeof *kernels; i++)
+        if (strcmp(kernels[i].name, kernel->name) == 0)
+            return kernels[i].operations;
+    return 0;
+}
+
+/* Nothing is planted: no operation of set may be beyond its bound. */
+static void survey_healthy(clg_device *device, const char *name, unsigned set)
+{
+    double distance = 0;
+    fault_mark(set < 1u << SURVEY_PLAIN ? set : 1u << SURVEY_OPERATIONS);
+    if (survey_fault(&distance, device, set) != CLG_OK)
+        say_and_end(name);
+    if (distance <= 1)
+        return;
+    fprintf(stderr, "faults: nothing is planted, and %s is %.3g bounds away\n", name, distance);
+    _exit(3);
+}
+
+static void send_kernels(int out)
 {
     const struct fault_kernel *seen;
-    struct plan_kernel kernel = {.local = 0};
-    double distance = 0;
-    for (int local = 0; local < 2; local++) {
-        clg_device *device = open_device(local);
-        for (int i = 0; i < 14; i++) {
-            if (local && !((SURVEY_DENSE | SURVEY_DELTA | SURVEY_GRAD) >> i & 1))
-                continue;
-            fault_mark(1u << i);
-            if (survey_fault(&distance, device, 1u << i) != CLG_OK)
-                say_and_end(survey_names[i]);
-            if (!(distance <= 1)) {
-                fprintf(stderr, "faults: nothing is planted, and %s is %.3g bounds away\n",
-                        survey_names[i], distance);
-                _exit(3);
-            }
-        }
-        clg_device_close(device);
-    }
+    struct plan_kernel kernel;
     size_t count = fault_kernels(&seen);
     for (size_t i = 0; i < count; i++) {
+        const unsigned of_plan = plan_operations(&seen[i]);
+        memset(&kernel, 0, sizeof kernel);
         kernel.kernel = seen[i];
-        kernel.local = strstr(seen[i].options, "-DFORM_LOCAL") != NULL;
-        if (seen[i].marks && write(out, &kernel, sizeof kernel) != (ssize_t)sizeof kernel)
+        kernel.kernel.marks = of_plan ? of_plan : seen[i].marks & ((1u << SURVEY_PLAIN) - 1);
+        kernel.every_option = of_plan != 0;
+        kernel.local = strstr(seen[i].options, "-DFORM_LOCAL") || (of_plan && seen[i].items > 1);
+        if (kernel.kernel.marks && write(out, &kernel, sizeof kernel) != (ssize_t)sizeof kernel)
             _exit(4);
     }
+}
+
+/* Surveys the healthy device, operation by operation and by both forms of the products, and sends
+ * the kernels that it launched. */
+static void try_healthy(int out)
+{
+    for (int local = 0; local < 2; local++) {
+        clg_device *device = open_device(local);
+        for (int i = 0; i < SURVEY_PLAIN; i++)
+            if (!local || (SURVEY_DENSE | SURVEY_DELTA | SURVEY_GRAD) >> i & 1)
+                survey_healthy(device, survey_names[i], 1u << i);
+        survey_healthy(device, "the fused plan", SURVEY_FUSED);
+        survey_healthy(device, "the resident plan", SURVEY_SPAN);
+        clg_device_close(device);
+    }
+    send_kernels(out);
     _exit(0);
 }
 
@@ -374,6 +410,12 @@ int main(int argc, char **argv)
     }
     setenv("POCL_MAX_PTHREAD_COUNT", "1", 0); /* the children share the cores */
     find_kernels(&plan);
+    if (getenv("CLGRAD_FAULTS_KERNELS"))
+        plan_restrict(&plan, getenv("CLGRAD_FAULTS_KERNELS"));
+    if (plan.count == 0) {
+        fprintf(stderr, "faults: CLGRAD_FAULTS_KERNELS: no kernel is called so\n");
+        return 2;
+    }
     int failed = plant(&plan, from, first, count);
     return argc == 3 ? failed : failed | clean(every_row ? CLEAN_RUNS : CLEAN_RUNS_OF_SUITE);
 }

@@ -14,11 +14,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_PROGRAMS = 512, MOST_KERNELS = 1024, MOST_ARGUMENTS = 24 };
+enum { MOST_PROGRAMS = 1024, MOST_KERNELS = 2048, MOST_ARGUMENTS = 48 };
 
 struct built {
     cl_program handle;
-    char options[320];
+    int is_other; /* made here, from the other source */
+    char options[FAULT_OPTIONS];
 };
 
 struct made {
@@ -136,18 +137,28 @@ __attribute__((constructor)) static void read_environment(void)
 
 /* --------------------------------------------------- programs and kernels */
 
-cl_int clBuildProgram(cl_program program, cl_uint n, const cl_device_id *devices,
-                      const char *options, void (*tell)(cl_program, void *), void *user)
+static void note_built(cl_program program, const char *options, int is_other)
 {
-    cl_int code;
     size_t at = 0;
-    while (at < program_count && programs[at].handle != program)
+    while (at < program_count && programs[at].handle != program) /* handles come back */
         at++;
     if (at == MOST_PROGRAMS)
         stop("too many programs:", "raise MOST_PROGRAMS");
     program_count += at == program_count;
     programs[at].handle = program;
-    snprintf(programs[at].options, sizeof programs[at].options, "%s", options ? options : "");
+    programs[at].is_other = is_other;
+    const size_t length = options ? strlen(options) : 0;
+    if (length >= sizeof programs[at].options)
+        stop("longer build options than expected:", options);
+    memcpy(programs[at].options, length ? options : "", length);
+    programs[at].options[length] = '\0';
+}
+
+cl_int clBuildProgram(cl_program program, cl_uint n, const cl_device_id *devices,
+                      const char *options, void (*tell)(cl_program, void *), void *user)
+{
+    cl_int code;
+    note_built(program, options, 0);
     CALL(code, cl_int, clBuildProgram,
          (cl_program, cl_uint, const cl_device_id *, const char *, void (*)(cl_program, void *),
           void *),
@@ -155,12 +166,13 @@ cl_int clBuildProgram(cl_program program, cl_uint n, const cl_device_id *devices
     return code;
 }
 
-static const char *options_of(cl_program program)
+static const struct built *built_of(cl_program program)
 {
     for (size_t i = 0; i < program_count; i++)
         if (programs[i].handle == program)
-            return programs[i].options;
-    return "";
+            return &programs[i];
+    stop("a kernel of a program", "that nobody built");
+    return NULL;
 }
 
 /* The other source as a program in the context of the right one; NULL where it does not build. */
@@ -184,32 +196,48 @@ static cl_program build_other(cl_program program, const char *options)
         clReleaseProgram(other);
         return NULL;
     }
+    note_built(other, options, 1); /* whose kernel may be asked for its program */
     return other;
 }
 
-static int is_struck(const char *name, const char *options)
+static int is_struck(const char *name, const char *options, size_t items)
 {
     return now.kind != FAULT_NONE && strcmp(now.kernel, name) == 0 &&
-           (!*now.options || strcmp(now.options, options) == 0);
+           (!*now.options || strcmp(now.options, options) == 0) &&
+           (!now.items || now.items == items);
 }
 
-static size_t note_seen(const char *name, const char *options)
+/* How many work-items the kernel's own work-group size has, 0 where it states none. */
+static size_t items_of(cl_kernel kernel, cl_program program)
+{
+    size_t size[3] = {0, 0, 0};
+    cl_device_id device;
+    if (clGetProgramInfo(program, CL_PROGRAM_DEVICES, sizeof device, &device, NULL) ||
+        clGetKernelWorkGroupInfo(kernel, device, CL_KERNEL_COMPILE_WORK_GROUP_SIZE, sizeof size,
+                                 size, NULL))
+        stop("clGetKernelWorkGroupInfo:", "the kernel's own group is not known");
+    return size[0] * size[1] * size[2];
+}
+
+static size_t note_seen(const char *name, const char *options, size_t items)
 {
     size_t at = 0;
-    while (at < seen_count && (strcmp(kernels_seen[at].name, name) != 0 ||
-                               strcmp(kernels_seen[at].options, options) != 0))
+    while (at < seen_count &&
+           (strcmp(kernels_seen[at].name, name) != 0 ||
+            strcmp(kernels_seen[at].options, options) != 0 || kernels_seen[at].items != items))
         at++;
     if (at == MOST_KERNELS)
         stop("too many kernels:", "raise MOST_KERNELS");
     if (at == seen_count) {
         snprintf(kernels_seen[at].name, sizeof kernels_seen[at].name, "%s", name);
         snprintf(kernels_seen[at].options, sizeof kernels_seen[at].options, "%s", options);
+        kernels_seen[at].items = items;
         seen_count++;
     }
     return at;
 }
 
-static void note_made(cl_kernel kernel, const char *name, const char *options)
+static void note_made(cl_kernel kernel, const char *name, const char *options, size_t items)
 {
     size_t at = 0;
     while (at < kernel_count && kernels[at].handle != kernel) /* handles come back */
@@ -219,31 +247,47 @@ static void note_made(cl_kernel kernel, const char *name, const char *options)
     kernel_count += at == kernel_count;
     memset(&kernels[at], 0, sizeof kernels[at]);
     kernels[at].handle = kernel;
-    kernels[at].seen = note_seen(name, options);
+    kernels[at].seen = note_seen(name, options, items);
 }
 
-/* Where the other source does not build, the kernel cannot be made either. */
+static cl_kernel make(cl_program program, const char *name, cl_int *code)
+{
+    cl_kernel kernel;
+    CALL(kernel, cl_kernel, clCreateKernel, (cl_program, const char *, cl_int *),
+         (program, name, code));
+    return kernel;
+}
+
+/* The kernel of the other source in place of the right one, which is given back; NULL where that
+ * source does not build. */
+static cl_kernel make_other(cl_kernel right, cl_program program, const char *name, cl_int *code)
+{
+    cl_program other = build_other(program, built_of(program)->options);
+    cl_kernel kernel = NULL;
+    clReleaseKernel(right);
+    strikes++;
+    refused |= !other;
+    if (other) {
+        kernel = make(other, name, code);
+        clReleaseProgram(other); /* the kernel keeps it */
+    } else if (code) {
+        *code = CL_INVALID_PROGRAM_EXECUTABLE;
+    }
+    return kernel;
+}
+
 cl_kernel clCreateKernel(cl_program program, const char *name, cl_int *code)
 {
-    const char *options = options_of(program);
-    cl_program from = program;
-    cl_kernel kernel;
-    if (now.kind == FAULT_SOURCE && is_struck(name, options)) {
-        from = build_other(program, options);
-        refused |= !from;
-        strikes++;
-        if (!from) {
-            if (code)
-                *code = CL_INVALID_PROGRAM_EXECUTABLE;
-            return NULL;
-        }
-    }
-    CALL(kernel, cl_kernel, clCreateKernel, (cl_program, const char *, cl_int *),
-         (from, name, code));
-    if (from != program)
-        clReleaseProgram(from); /* the kernel keeps it */
+    const struct built *built = built_of(program);
+    const char *options = built->options;
+    cl_kernel kernel = make(program, name, code);
+    if (!kernel)
+        return NULL;
+    const size_t items = items_of(kernel, program);
+    if (now.kind == FAULT_SOURCE && !built->is_other && is_struck(name, options, items))
+        kernel = make_other(kernel, program, name, code);
     if (kernel)
-        note_made(kernel, name, options);
+        note_made(kernel, name, options, items);
     return kernel;
 }
 
@@ -363,7 +407,7 @@ cl_int clEnqueueNDRangeKernel(cl_command_queue queue, cl_kernel kernel, cl_uint 
     struct fault_kernel *seen = made ? &kernels_seen[made->seen] : NULL;
     if (seen)
         seen->marks |= mark_now;
-    if (!made || now.kind <= FAULT_SOURCE || !is_struck(seen->name, seen->options) ||
+    if (!made || now.kind <= FAULT_SOURCE || !is_struck(seen->name, seen->options, seen->items) ||
         launches++ % now.period != now.phase)
         return launch(queue, kernel, dimensions, offset, global, local, waits, wait, event);
     strikes++;

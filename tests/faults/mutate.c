@@ -183,21 +183,31 @@ char *mutate_apply(const char *source, const struct mutation *site)
     return changed;
 }
 
+/* The file and line of site, by the last #line in front of it. */
+static size_t line_of(char *file, size_t size, const char *source, size_t site)
+{
+    static const char marker[] = "#line ";
+    size_t line = 1;
+    snprintf(file, size, "prelude.clh");
+    for (size_t at = 0; at < site; at++) {
+        const char *text = source + at;
+        if ((at == 0 || text[-1] == '\n') && strncmp(text, marker, sizeof marker - 1) == 0) {
+            const char *quote = strchr(text, '"') + 1;
+            line = strtoul(text + sizeof marker - 1, NULL, 10) - 1;
+            snprintf(file, size, "%.*s", (int)strcspn(quote, "\""), quote);
+        }
+        line += *text == '\n';
+    }
+    return line;
+}
+
 void mutate_describe(char *out, size_t size, const char *source, const struct mutation *site)
 {
-    static const char marker[] = "\n#line 1 ";
-    const char *file = strstr(source, marker), *name = "prelude.clh";
-    size_t line = 1, begin = 0, length = 11;
-    if (file && file < source + site->at) {
-        name = file + sizeof marker; /* behind the quote */
-        length = strcspn(name, "\"");
-        begin = (size_t)(strchr(file + 1, '\n') - source) + 1;
-    }
-    for (size_t i = begin; i < site->at; i++)
-        line += source[i] == '\n';
+    char file[64];
+    const size_t line = line_of(file, sizeof file, source, site->at);
     if (site->length)
-        snprintf(out, size, "%.*s:%zu: \"%.*s\" is \"%s\"", (int)length, name, line,
-                 (int)site->length, source + site->at, site->with);
+        snprintf(out, size, "%s:%zu: \"%.*s\" is \"%s\"", file, line, (int)site->length,
+                 source + site->at, site->with);
     else
-        snprintf(out, size, "%.*s:%zu: \"%s\" is put in", (int)length, name, line, site->with);
+        snprintf(out, size, "%s:%zu: \"%s\" is put in", file, line, site->with);
 }

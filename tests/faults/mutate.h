@@ -5,7 +5,7 @@
 
 #include <stddef.h>
 
-enum { MUTATE_MOST = 2000 }; /* sites of one kernel */
+enum { MUTATE_MOST = 6000 }; /* sites of one kernel */
 
 /* source[at .. at + length) becomes with. */
 struct mutation {

@@ -7,10 +7,11 @@
 enum { PLAN_MOST = 600 };
 
 /* A kernel under certain options, the operations that launch it, and the form of the products that
- * the device is to take. */
+ * the device is to take.  every_option 1: its options are those of one network, and what is wrong
+ * in it is wrong whatever they are. */
 struct plan_kernel {
     struct fault_kernel kernel;
-    int local;
+    int local, every_option;
 };
 
 struct plan {
@@ -25,6 +26,10 @@ struct plan_fault {
     int local;
     char text[400];
 };
+
+/* Leaves in plan those kernels alone that start with such letters; "plans": of the fused and the
+ * resident plan. */
+void plan_restrict(struct plan *plan, const char *to);
 
 /* Fault number of seed.  Its source is freed by plan_forget. */
 void plan_draw(struct plan_fault *out, const struct plan *plan, unsigned seed, unsigned number);

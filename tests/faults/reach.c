@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MOST_MACROS = 200, MOST_PARTS = 200, MOST_DEPTH = 16, NAME = 48 };
+enum { MOST_MACROS = 600, MOST_PARTS = 600, MOST_DEPTH = 16, NAME = 48 };
 
 struct macro {
     char name[NAME], value[96];
@@ -99,15 +99,49 @@ static long unary(struct condition *c)
     return macro_value(c->reader, name) != NULL;
 }
 
-static long equals(struct condition *c)
+static long product(struct condition *c)
 {
     long value = unary(c);
     skip_blanks(&c->at);
+    while (*c->at == '*' || *c->at == '/') {
+        int times = *c->at++ == '*';
+        long other = unary(c);
+        value = times ? value * other : other ? value / other : 0;
+        skip_blanks(&c->at);
+    }
+    return value;
+}
+
+static long sum(struct condition *c)
+{
+    long value = product(c);
+    while (*c->at == '+' || *c->at == '-') {
+        int plus = *c->at++ == '+';
+        long other = product(c);
+        value += plus ? other : -other;
+    }
+    return value;
+}
+
+static long compared(struct condition *c)
+{
+    long value = sum(c);
+    while (*c->at == '<' || *c->at == '>') {
+        int less = *c->at++ == '<', or_equal = *c->at == '=';
+        c->at += or_equal;
+        long other = sum(c);
+        value = (less ? value < other : value > other) || (or_equal && value == other);
+    }
+    return value;
+}
+
+static long equals(struct condition *c)
+{
+    long value = compared(c);
     while ((c->at[0] == '=' || c->at[0] == '!') && c->at[1] == '=') {
         int wants = *c->at == '=';
         c->at += 2;
-        value = (value == unary(c)) == wants;
-        skip_blanks(&c->at);
+        value = (value == compared(c)) == wants;
     }
     return value;
 }
@@ -259,7 +293,10 @@ static int is_macro(const struct reader *reader, const char *name)
  * argument, to its last bracket. */
 static size_t code_part(struct reader *reader, size_t at)
 {
+    static const char attribute[] = "__attribute__((";
     const char *source = reader->source, *end = NULL;
+    if (strncmp(source + at, attribute, sizeof attribute - 1) == 0)
+        at = (size_t)(strstr(source + at, "))") - source) + 2;
     size_t open = at + strcspn(source + at, "(;{");
     char name[NAME];
     size_t begin = open;

@@ -9,9 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char *const survey_names[14] = {
-    "permute", "gather",    "dense_fwd", "output_fwd", "dropout_fwd", "loss_fwd",   "score",
-    "penalty", "delta_bwd", "grad",      "square_sum", "clip",        "mark_alive", "update"};
+const char *const survey_names[SURVEY_OPERATIONS] = {
+    "permute",   "gather",     "dense_fwd",   "output_fwd",  "dropout_fwd", "loss_fwd",    "score",
+    "penalty",   "delta_bwd",  "grad",        "square_sum",  "clip",        "mark_alive",  "update",
+    "fused_fwd", "fused_head", "fused_delta", "fused_learn", "span",        "fused_strips"};
 
 const struct clg_activation survey_acts[] = {
     {CLG_IDENTITY, 0, 1}, {CLG_SIGMOID, 0, 1},       {CLG_TANH, 0, 1},    {CLG_RELU, 0, 1},
@@ -223,18 +224,32 @@ clg_status survey_take_integers(struct survey *survey, const struct clg_buf *buf
     return CLG_OK;
 }
 
+/* The distance in bounds; 0 where rounding alone decides, or both are equal, infinities among them.
+ */
+static double distance_of(double got, double want, double bound)
+{
+    const double apart = fabs(got - want);
+    if (isinf(bound) || got == want)
+        return 0;
+    if (isinf(got) && fabs(want) + bound > 3.4028234e38)
+        return 0;
+    return isnan(apart) || !(bound > 0) ? (double)INFINITY : apart / bound;
+}
+
+void survey_push(struct survey *survey, const double *got, const double *want, const double *bound,
+                 size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        survey->farthest =
+            fmax(survey->farthest, distance_of(got[i], want[i], bound ? bound[i] : 0));
+}
+
 double survey_distance(const struct survey *got, const struct survey *want)
 {
-    double most = 0;
+    double most = got->farthest;
     assert(got->count == want->count);
-    for (size_t i = 0; i < want->count; i++) {
-        double bound = want->bound[i], apart = fabs(got->value[i] - want->value[i]);
-        if (isinf(bound) || got->value[i] == want->value[i])
-            continue; /* rounding alone decides; or equal, infinities among them */
-        if (isinf(got->value[i]) && fabs(want->value[i]) + bound > 3.4028234e38)
-            continue;
-        most = isnan(apart) || !(bound > 0) ? (double)INFINITY : fmax(most, apart / bound);
-    }
+    for (size_t i = 0; i < want->count; i++)
+        most = fmax(most, distance_of(got->value[i], want->value[i], want->bound[i]));
     return most;
 }
 
@@ -326,11 +341,12 @@ static clg_status survey_data(struct survey *survey, unsigned set)
     return CLG_OK;
 }
 
-clg_status survey_run(struct survey *survey, clg_device *device, const struct clg_limits *limits,
-                      unsigned set)
+clg_status survey_run(struct survey *survey, clg_device *device, clg_device *reference,
+                      const struct clg_limits *limits, unsigned set)
 {
     memset(survey, 0, sizeof *survey);
     survey->device = device;
+    survey->reference = reference;
     survey->ops = clg_ops_of(device);
     survey->limits = *limits;
     clg_status status = survey_data(survey, set);
@@ -340,6 +356,10 @@ clg_status survey_run(struct survey *survey, clg_device *device, const struct cl
         status = survey_losses(survey, set);
     if (status == CLG_OK)
         status = survey_figures(survey, set);
+    if (status == CLG_OK && set & SURVEY_FUSED)
+        status = survey_fused(survey);
+    if (status == CLG_OK && set & SURVEY_SPAN)
+        status = survey_spans(survey);
     forget(survey);
     return status;
 }

@@ -26,20 +26,31 @@ enum {
     SURVEY_CLIP = 1 << 11,
     SURVEY_ALIVE = 1 << 12,
     SURVEY_UPDATE = 1 << 13,
-    SURVEY_ALL = (1 << 14) - 1
+    SURVEY_FUSED_FWD = 1 << 14,
+    SURVEY_FUSED_HEAD = 1 << 15,
+    SURVEY_FUSED_DELTA = 1 << 16,
+    SURVEY_FUSED_LEARN = 1 << 17,
+    SURVEY_SPAN = 1 << 18,
+    SURVEY_STRIPS = 1 << 19,
+    SURVEY_FUSED = SURVEY_FUSED_FWD | SURVEY_FUSED_HEAD | SURVEY_FUSED_DELTA | SURVEY_FUSED_LEARN |
+                   SURVEY_STRIPS
 };
+enum { SURVEY_OPERATIONS = 20, SURVEY_PLAIN = 14 };
 /* Their names in the table of operations, bit by bit. */
-extern const char *const survey_names[14];
+extern const char *const survey_names[SURVEY_OPERATIONS];
 
-enum { SURVEY_MOST_BUFFERS = 24, SURVEY_MOST_BLOCKS = 40 };
+enum { SURVEY_MOST_BUFFERS = 24, SURVEY_MOST_BLOCKS = 60 };
 
-/* All results of one device, one behind the other; the reference's also have their bounds. */
+/* All results of one device, one behind the other; the reference's also have their bounds.  Whole
+ * steps of networks are compared at once, because what a stage should give follows from what the
+ * device itself had in front of it. */
 struct survey {
-    clg_device *device;
+    clg_device *device, *reference;
     const struct clg_ops *ops;
     struct clg_limits limits; /* of the device that is compared */
     double *value, *bound;
     size_t count, room;
+    double farthest; /* of what was compared at once */
     /* the experiment in hand */
     struct clg_buf buffer[SURVEY_MOST_BUFFERS];
     int buffers;
@@ -50,8 +61,8 @@ struct survey {
 };
 
 /* Runs the operations of set.  The survey's values are freed by survey_clear. */
-clg_status survey_run(struct survey *survey, clg_device *device, const struct clg_limits *limits,
-                      unsigned set);
+clg_status survey_run(struct survey *survey, clg_device *device, clg_device *reference,
+                      const struct clg_limits *limits, unsigned set);
 void survey_clear(struct survey *survey);
 
 /* The largest distance of an element of got from want in units of its bound; INFINITY where a
@@ -94,6 +105,10 @@ clg_status survey_take_vector(struct survey *survey, const struct clg_buf *buf, 
 clg_status survey_take_integers(struct survey *survey, const struct clg_buf *buf, size_t count);
 clg_status survey_take_number(struct survey *survey, double value, double bound);
 
+/* Compares at once; bound NULL asks for equality. */
+void survey_push(struct survey *survey, const double *got, const double *want, const double *bound,
+                 size_t count);
+
 /* A result as numbers; NULL where there was no memory or the device failed. */
 double *survey_read(struct survey *survey, const struct clg_buf *buf, int rows, int columns);
 double *survey_read_vector(struct survey *survey, const struct clg_buf *buf, size_t count);
@@ -105,5 +120,7 @@ extern const size_t survey_acts_count;
 clg_status survey_layers(struct survey *survey, unsigned set);
 clg_status survey_losses(struct survey *survey, unsigned set);
 clg_status survey_figures(struct survey *survey, unsigned set);
+clg_status survey_fused(struct survey *survey);
+clg_status survey_spans(struct survey *survey);
 
 #endif
