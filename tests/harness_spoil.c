@@ -19,27 +19,36 @@ const struct spoilt spoil_results[] = {
 };
 const size_t spoil_count = sizeof spoil_results / sizeof *spoil_results;
 
+enum { MOST = sizeof spoil_results / sizeof *spoil_results };
+
 static struct {
     const struct clg_ops *inner, *before;
-    const struct spoilt *what;
+    const struct spoilt *what; /* (whats) */
     const enum spoil *how;
-    int count, calls;
-    int keeps_records;    /* what the device had */
+    int whats, count;
+    int calls[MOST];   /* of each of what */
+    int keeps_records; /* what the device had */
     unsigned failed_ways;
 } now;
 
-static int named(const char *operation, const char *operand)
+/* The calls so far of what is to be spoilt; NULL where this is not, or is no more.  operand NULL: of
+ * any. */
+static int *calls_of(const char *operation, const char *operand)
 {
-    return strcmp(now.what->operation, operation) == 0 &&
-           (!operand || strcmp(now.what->operand, operand) == 0);
+    for (int w = 0; w < now.whats; w++)
+        if (strcmp(now.what[w].operation, operation) == 0 &&
+            (!operand || strcmp(now.what[w].operand, operand) == 0))
+            return now.calls[w] < now.count ? &now.calls[w] : NULL;
+    return NULL;
 }
 
 /* Whether this call of operation is to be left out. */
 static int skips(const char *operation)
 {
-    if (!named(operation, NULL) || now.calls >= now.count || now.how[now.calls] != SPOIL_SKIP)
+    int *calls = calls_of(operation, NULL);
+    if (!calls || now.how[*calls] != SPOIL_SKIP)
         return 0;
-    now.calls++;
+    ++*calls;
     return 1;
 }
 
@@ -87,9 +96,10 @@ static void spoil_reals(struct clg_buf *buf, enum spoil how, size_t count, size_
 static void spoil(const char *operation, const char *operand, struct clg_buf *buf, size_t count,
                   int columns)
 {
-    if (!named(operation, operand) || now.calls >= now.count)
+    int *calls = calls_of(operation, operand);
+    if (!calls)
         return;
-    enum spoil how = now.how[now.calls++];
+    enum spoil how = now.how[(*calls)++];
     size_t size = clg_elem_size(buf->device, buf->elem);
     if (buf->transposed) {
         int turned = (int)count;
@@ -292,14 +302,22 @@ static const struct clg_ops spoiling = {
 
 void spoil_begin(clg_device *device, const struct spoilt *what, const enum spoil *how, int count)
 {
+    spoil_begin_many(device, what, 1, how, count);
+}
+
+void spoil_begin_many(clg_device *device, const struct spoilt *what, int whats,
+                      const enum spoil *how, int count)
+{
+    ck_assert_int_le(whats, MOST);
     now.inner = clg_ops_of(device);
     now.before = device->ops_override;
     now.keeps_records = device->keeps_records;
     now.failed_ways = device->failed_ways;
     now.what = what;
+    now.whats = whats;
     now.how = how;
     now.count = count;
-    now.calls = 0;
+    memset(now.calls, 0, sizeof now.calls);
     device->ops_override = &spoiling;
     device->keeps_records = 0; /* or the device would be remembered as wrong */
 }
@@ -309,5 +327,8 @@ int spoil_end(clg_device *device)
     device->ops_override = now.before;
     device->keeps_records = now.keeps_records;
     device->failed_ways = now.failed_ways;
-    return now.calls;
+    int calls = 0;
+    for (int w = 0; w < now.whats; w++)
+        calls += now.calls[w];
+    return calls;
 }

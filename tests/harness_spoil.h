@@ -27,7 +27,10 @@ extern const size_t spoil_count;
 
 /* Until spoil_end, operation's result is spoilt on its first count calls, by how[0], how[1]... */
 void spoil_begin(clg_device *device, const struct spoilt *what, const enum spoil *how, int count);
-/* Returns how many times it was. */
+/* The same for several results, each on its own first count calls. */
+void spoil_begin_many(clg_device *device, const struct spoilt *what, int whats,
+                      const enum spoil *how, int count);
+/* Returns how many times any of them was. */
 int spoil_end(clg_device *device);
 
 #endif

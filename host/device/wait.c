@@ -13,9 +13,8 @@
 #include <string.h>
 #include <time.h>
 
-/* Seconds: the first wait behind a kernel that was just made holds its compilation, and a simulator
- * takes what it takes. */
-static const double first_limit = 120, later_limit = 30, simulator_limit = 3600;
+/* Seconds: the first wait behind a kernel that was just made holds its compilation. */
+static const double first_limit = 120, later_limit = 30;
 /* A wait may take so many times as long as the longest so far. */
 static const double margin = 20;
 
@@ -47,6 +46,7 @@ struct call {
 };
 
 struct clg_waiter {
+    int has_thread; /* 0: calls are made where they are asked for */
     pthread_t thread;
     pthread_mutex_t lock;
     pthread_cond_t asked, answered;
@@ -126,6 +126,12 @@ static int start_thread(struct clg_waiter *waiter)
     return error;
 }
 
+/* A simulator takes what it takes, and Oclgrind's checks only work in the thread that began. */
+static int is_simulator(const clg_device *device)
+{
+    return device->info.score < 1e6; /* discover.c: no device in hardware */
+}
+
 static clg_status waiter_of(struct clg_waiter **out, clg_device *device)
 {
     struct clg_waiter *waiter;
@@ -140,7 +146,8 @@ static clg_status waiter_of(struct clg_waiter **out, clg_device *device)
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&waiter->answered, &monotonic);
     pthread_condattr_destroy(&monotonic);
-    int error = start_thread(waiter);
+    waiter->has_thread = !is_simulator(device);
+    int error = waiter->has_thread ? start_thread(waiter) : 0;
     if (error) {
         waiter_free(waiter);
         clg_fail(CLG_ENOMEM, "%s: no thread to wait in: %s", device->info.name, strerror(error));
@@ -168,8 +175,6 @@ static double limit_of(const clg_device *device, enum kind kind)
     double limit = device->made_kernel || kind == BUILD ? first_limit : later_limit;
     if (device->time_limit > 0)
         return device->time_limit;
-    if (device->info.score < 1e6) /* discover.c: no device in hardware */
-        return simulator_limit;
     return limit > margin * device->longest_wait ? limit : margin * device->longest_wait;
 }
 
@@ -228,7 +233,9 @@ static clg_status make(clg_device *device, struct clg_waiter *waiter)
     enum kind kind = waiter->call.kind;
     double limit = limit_of(device, kind);
     struct timespec begin = now_and(0);
-    if (!hand_over(waiter, limit)) {
+    if (!waiter->has_thread)
+        make_call(&waiter->call);
+    else if (!hand_over(waiter, limit)) {
         device->lost = 1;
         device->lost_in = call_names[kind];
         device->lost_after = limit;
@@ -352,11 +359,13 @@ void clg_wait_close(clg_device *device)
     struct clg_waiter *waiter = device->waiter;
     if (!waiter)
         return;
-    pthread_mutex_lock(&waiter->lock);
-    waiter->state = LEAVE;
-    pthread_cond_signal(&waiter->asked);
-    pthread_mutex_unlock(&waiter->lock);
-    pthread_join(waiter->thread, NULL);
+    if (waiter->has_thread) {
+        pthread_mutex_lock(&waiter->lock);
+        waiter->state = LEAVE;
+        pthread_cond_signal(&waiter->asked);
+        pthread_mutex_unlock(&waiter->lock);
+        pthread_join(waiter->thread, NULL);
+    }
     waiter_free(waiter);
     device->waiter = NULL;
 }
