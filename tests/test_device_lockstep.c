@@ -35,7 +35,8 @@ static clg_verify_result lockstep(const clg_config *config, const clg_dataset *d
     clg_status status = clg_verify_training(&result, net, device, data, &options);
     ck_assert_msg(status == CLG_OK, "%s: %s", clg_net_text(net), clg_last_error());
     ck_assert_int_eq(result.cases, rows);
-    ck_assert(cases ? result.cases == cases : result.cases > 4 * steps);
+    ck_assert_msg(cases ? result.cases == cases : result.cases > 4 * steps, "%d cases, not %d",
+                  result.cases, cases);
     ck_assert(result.worst > 0 && result.worst <= 1);
     clg_device_usage(device, &bytes, &buffers);
     ck_assert_uint_eq(bytes, 0);

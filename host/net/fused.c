@@ -187,6 +187,7 @@ static clg_status plan_strips(struct clg_engine *engine, struct clg_plan *plan,
             most = size;
     }
     engine->fused->strips = most > 0;
+    engine->fused->move = engine->ops->fused_strips;
     return most ? clg_plan_add(plan, &engine->fused->scratch, CLG_REAL, most, "parameters")
                 : CLG_OK;
 }
@@ -348,17 +349,18 @@ static clg_status learn(struct clg_engine *engine, const struct clg_batch *batch
 static clg_status place_weights(struct clg_engine *engine, const struct clg_batch *batch)
 {
     const size_t steps = batch->data->rows / (size_t)batch->B;
-    if (!engine->fused->strips || batch->keep_gradient)
+    /* a table that watches cannot read strips */
+    if (!engine->fused->strips || batch->keep_gradient || !engine->ops->fused_strips)
         return clg_engine_settle(engine);
     return steps >= STEPS_IN_STRIPS && batch->next_B
-               ? engine->ops->fused_strips(engine->fused->launches, 1)
+               ? engine->fused->move(engine->fused->launches, 1)
                : CLG_OK;
 }
 
 clg_status clg_engine_settle(struct clg_engine *engine)
 {
     return engine->fused && engine->fused->strips
-               ? engine->ops->fused_strips(engine->fused->launches, 0)
+               ? engine->fused->move(engine->fused->launches, 0)
                : CLG_OK;
 }
 

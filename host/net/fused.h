@@ -22,6 +22,7 @@ struct clg_engine_fused {
     struct clg_buf row_hits, jobs;
     struct clg_buf scratch; /* for weights on their way into strips, where some may lie so */
     int strips;             /* 1: some may */
+    clg_status (*move)(struct clg_fused *fused, int on); /* into strips and back, unwatched */
     int32_t *table;    /* of the jobs, until they are on the device */
     size_t table_size; /* numbers */
     size_t turned_at;

@@ -162,6 +162,8 @@ CALL(OTHER, cl_int, clBuildProgram,
 CALL(OTHER, cl_kernel, clCreateKernel, (cl_program p, const char *name, cl_int *code),
      (p, name, code))
 CALL(OTHER, cl_int, clSetKernelArg, (cl_kernel k, cl_uint i, size_t n, const void *p), (k, i, n, p))
+CALL(OTHER, void *, clGetExtensionFunctionAddressForPlatform,
+     (cl_platform_id platform, const char *name), (platform, name))
 CALL(OTHER, cl_int, clCreateSubDevices,
      (cl_device_id d, const cl_device_partition_property *p, cl_uint n, cl_device_id *out,
       cl_uint *got),
