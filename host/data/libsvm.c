@@ -81,7 +81,7 @@ static clg_status next_line(struct reading *r, int *more)
                             (unsigned long long)r->number + 1);
         if (r->length == r->room)
             CLG_TRY(grow(&r->line, &r->room, 1, r->path));
-        r->line[r->length++] = byte == '\n' ? '\0' : (char)byte;
+        r->line[r->length++] = (char)(byte == '\n' ? '\0' : byte);
     }
     r->number++;
     return CLG_OK;

@@ -5,6 +5,7 @@
 #include "device/cache.h"
 #include "device/wait.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,6 +51,7 @@ static char *build_log(const clg_device *device, cl_program program)
     if (clGetProgramBuildInfo(program, device->id, CL_PROGRAM_BUILD_LOG, 0, NULL, &size) ||
         clg_alloc(&log, size + 1, 1, "a build log") != CLG_OK)
         return NULL;
+    assert(log);
     if (clGetProgramBuildInfo(program, device->id, CL_PROGRAM_BUILD_LOG, size, log, NULL))
         *log = '\0';
     char *at = log;

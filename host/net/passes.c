@@ -150,7 +150,7 @@ static clg_status update_range(struct clg_engine *engine, struct clg_engine_rang
  */
 static clg_status clip(struct clg_engine *engine)
 {
-    const size_t at = 2 * CLG_MAX_LAYERS;
+    const size_t at = 2 * (size_t)CLG_MAX_LAYERS;
     CLG_TRY(engine->ops->square_sum(engine->device, &engine->norms, &engine->scratch,
                                     &engine->grads, engine->count, at));
     return engine->ops->clip(engine->device, &engine->grads, &engine->norms, engine->count, at,

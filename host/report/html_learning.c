@@ -280,12 +280,13 @@ static void put_layers(struct clg_page *page, const struct clg_metrics *metrics,
             continue;
         double fade = metrics->layers > 1 ? (double)l / (metrics->layers - 1) : 0;
         snprintf(name[l], sizeof name[l], "layer %d", l);
-        line[count++] = (struct clg_series){.name = name[l],
-                                            .style = "sa",
-                                            .opacity = 1 - 0.62 * fade,
-                                            .count = metrics->count,
-                                            .x = columns->x,
-                                            .y = y};
+        line[count] = (struct clg_series){.name = name[l],
+                                          .style = "sa",
+                                          .opacity = 1 - 0.62 * fade,
+                                          .count = metrics->count,
+                                          .x = columns->x,
+                                          .y = y};
+        count++;
     }
     struct clg_chart chart = {.title = titles[which],
                               .unit = units[which],
