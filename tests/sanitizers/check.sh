@@ -1,6 +1,8 @@
 #!/bin/sh
-# check.sh SOURCE FOLDER SANITIZERS [TEST...]: builds host code under the sanitizers in FOLDER and runs the tests
-# named, or, where none is, all that need no device.  Reports of the OpenCL drivers and their compilers, which
+# check.sh SOURCE FOLDER SANITIZERS [TEST...]: builds host code under the sanitizers in FOLDER and
+# runs the tests
+# named, or, where none is, all that need no device.  Reports of the OpenCL drivers and their
+# compilers, which
 # are not built so, are suppressed by name in tsan.txt.  77 where the compiler has no such runtime.
 set -eu
 export LC_ALL=C.UTF-8
