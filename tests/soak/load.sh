@@ -13,12 +13,23 @@ trap '[[ -z $pid ]] || kill "$pid" 2>/dev/null || true; rm -rf "$work"' EXIT
     --progress none --out "$work/run" >/dev/null 2>"$work/errors" &
 pid=$!
 
-# rss KiB, descriptors
+# rss KiB, descriptors; those of a save under way, which is over in a moment, are none that stay
 look() {
+    local fewest=1000000 count
     awk '/^VmRSS/ { print $2 }' "/proc/$pid/status"
-    find "/proc/$pid/fd" -mindepth 1 | wc -l
+    for ((k = 0; k < 10; k++)); do
+        count=$(find "/proc/$pid/fd" -mindepth 1 | wc -l)
+        ((count >= fewest)) || fewest=$count
+        sleep 0.05
+    done
+    echo "$fewest"
 }
 
+# from the first save on every kernel is there
+until [[ -s $work/run/last.safetensors ]]; do
+    kill -0 "$pid" || exit 1
+    sleep 1
+done
 sleep $((minutes * 6)) # a tenth
 read -r -d '' rss files < <(look && printf '\0')
 most=$rss
