@@ -30,7 +30,7 @@ enum {
     SECONDS = 60,       /* of processor time for a fault: a barrier that some miss may hang */
     FULL_SECONDS = 300, /* and where the full set has to run */
     PATIENCE = 10,      /* times as long by the clock */
-    DEFAULT_FAULTS = 12,
+    DEFAULT_FAULTS = 8,
     ALL_FAULTS = 100,
     CLEAN_RUNS_OF_SUITE = 2,
     CLEAN_RUNS = 50
