@@ -19,11 +19,6 @@
 /* Rows of x in local memory: four floats more than they hold, so that rows lie in other banks. */
 #define X_ROW (K_PIECE + 4)
 
-#if WEIGHTED
-#define WEIGHTS global const float *class_weights, global const float *norm, int mean,
-#else
-#define WEIGHTS
-#endif
 #if DELTA
 #define DELTA_ARGS global float *dx, global const float *kept,
 #ifdef FRONT_A_BITS
@@ -135,24 +130,7 @@ head(global float *y, global float *dz, global float *row_loss, global int *row_
     if (l < here) {
         const size_t b = b0 + l;
         struct row r;
-        r.y = y + b * z_row;
-        r.dz = dz + b * z_row;
-        r.z = z + b * z_row;
-        r.t = t + (TARGET == TARGET_CLASS ? b : b * z_row);
-        r.O = OUTPUTS;
-        r.scale = scale;
-#if WEIGHTED
-        r.class_weights = class_weights;
-        if (mean)
-            r.scale = scale / norm[0];
-#endif
-#if LOSS == CE
-        r.keep = keep;
-        r.share = share;
-#endif
-#if LOSS == HUBER
-        r.delta = delta;
-#endif
+        row_begin(&r, y, dz, z, t, WEIGHTS_OF b, OUTPUTS, z_row, z_row, scale, delta, keep, share);
         row_loss[b] = row_loss_fwd(&r);
         if (TARGET == TARGET_CLASS)
             row_hits[b] = hit(r.y, (int)r.t[0], OUTPUTS);

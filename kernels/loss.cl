@@ -2,11 +2,6 @@
  * macros choose. */
 #include "loss.clh"
 
-#if WEIGHTED
-#define WEIGHTS global const float *class_weights, global const float *norm, int mean,
-#else
-#define WEIGHTS
-#endif
 #if TAUGHT
 #define TEACHER global const float *teacher, float temperature, float blend,
 #else
@@ -26,24 +21,8 @@ kernel void loss_fwd(global float *y, global float *dz, global float *row_loss,
     struct row r;
     if (b >= (size_t)B)
         return;
-    r.y = y + b * (size_t)ldy;
-    r.dz = dz + b * (size_t)ldz;
-    r.z = z + b * (size_t)ldz;
-    r.t = t + (TARGET == TARGET_CLASS ? b : b * (size_t)ldy);
-    r.O = (size_t)O;
-    r.scale = scale;
-#if WEIGHTED
-    r.class_weights = class_weights;
-    if (mean)
-        r.scale = scale / norm[0];
-#endif
-#if LOSS == CE
-    r.keep = keep;
-    r.share = share;
-#endif
-#if LOSS == HUBER
-    r.delta = delta;
-#endif
+    row_begin(&r, y, dz, z, t, WEIGHTS_OF b, (size_t)O, (size_t)ldy, (size_t)ldz, scale, delta,
+              keep, share);
 #if ACT_KIND == MAXOUT
     r.pieces = pieces;
 #endif
