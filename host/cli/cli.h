@@ -130,10 +130,13 @@ unsigned cli_option_commands(const clg_option *option);
 void cli_help(void);
 void cli_command_help(const struct cli_command *command);
 
-/* ----------------------------------------------------------------------- main.c */
+/* ---------------------------------------------------------------- error.c, say.c */
 
-/* Records the program's own error line and returns status; main prints it. */
+/* Records the program's own error line and returns status; main has it said. */
 clg_status cli_fail(clg_status status, const char *format, ...) CLI_PRINTF(2, 3);
+
+/* The last error: the program's own, or the library's, or what status means. */
+const char *cli_error(clg_status status);
 
 /* A line to stderr, unless -q or --progress none; control characters become '?'.  Under --progress
  * json an object with the key "message". */
@@ -142,6 +145,11 @@ void cli_say(const struct cli *cli, const char *format, ...) CLI_PRINTF(2, 3);
 /* Says which device was taken and why, once.  Called when work is under way, in the end by main, so
  * that a failure is one line; on a terminal cli_open_device calls it at once. */
 void cli_announce(struct cli *cli);
+
+/* The last error as one line; several lines of a build log are joined. */
+void cli_say_error(const struct cli *cli, clg_status status);
+
+/* ----------------------------------------------------------- device.c, drivers.c */
 
 /* Opens --device and then takes over SIGINT and SIGTERM, for which drivers install handlers. */
 clg_status cli_open_device(struct cli *cli, clg_device **out);

@@ -1,19 +1,13 @@
-/* The program: finds the command, runs it, and turns its status into an exit code and at most one
- * line on stderr. */
+/* The program: finds the command, runs it, and turns its status into an exit code. */
 #define _GNU_SOURCE
-#include "json.h"
+#include "cli.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
-
-/* The program's own last error; "" where the library's holds. */
-static char own_error[4096];
 
 static const struct {
     clg_status status;
@@ -23,15 +17,6 @@ static const struct {
     {CLG_ENODEVICE, 5}, {CLG_EDEVICE, 6},   {CLG_ENOMEM, 6}, {CLG_EDIVERGED, 7},
 };
 
-clg_status cli_fail(clg_status status, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(own_error, sizeof own_error, format, arguments);
-    va_end(arguments);
-    return status;
-}
-
 static int exit_code(clg_status status)
 {
     if (status == CLG_ECANCELLED)
@@ -40,45 +25,6 @@ static int exit_code(clg_status status)
         if (exit_codes[i].status == status)
             return exit_codes[i].code;
     return 6;
-}
-
-void cli_say(const struct cli *cli, const char *format, ...)
-{
-    char line[2048];
-    va_list arguments;
-    if (cli_switch(cli, CLI_QUIET) || cli_is(cli, CLI_PROGRESS, "none"))
-        return;
-    va_start(arguments, format);
-    vsnprintf(line, sizeof line, format, arguments);
-    va_end(arguments);
-    cli_clean(line, sizeof line, line);
-    if (cli_is(cli, CLI_PROGRESS, "json"))
-        (void)cli_json_print(json_pack("{s:o}", "message", cli_json_text(line)), stderr);
-    else
-        fprintf(stderr, "%s\n", line);
-}
-
-void cli_announce(struct cli *cli)
-{
-    if (*cli->device)
-        cli_say(cli, "%s", cli->device);
-    if (*cli->notes)
-        cli_say(cli, "%s", cli->notes);
-    cli->device[0] = cli->notes[0] = '\0';
-}
-
-clg_status cli_open_device(struct cli *cli, clg_device **out)
-{
-    const char *selector = clg_config_get(cli->config, "device");
-    if (strcasecmp(selector, "ref") != 0)
-        cli_check_drivers(cli);
-    CLI_TRY(clg_device_open(out, selector, cli->config));
-    cli_signals(0);
-    snprintf(cli->notes, sizeof cli->notes, "%s", clg_device_notes(*out));
-    snprintf(cli->device, sizeof cli->device, "%s", clg_device_reason(*out));
-    if (isatty(STDERR_FILENO))
-        cli_announce(cli);
-    return CLG_OK;
 }
 
 /* A closed standard stream would give its number to the next file opened, and results would be
@@ -100,22 +46,6 @@ static clg_status check_output(clg_status status)
         return status;
     return cli_fail(CLG_EIO, "standard output: cannot be written%s%s", errno ? ": " : "",
                     errno ? strerror(errno) : "");
-}
-
-/* The one line: several lines of a build log are joined. */
-static void print_error(const struct cli *cli, clg_status status)
-{
-    char line[4096];
-    const char *detail = *own_error ? own_error : clg_last_error();
-    int color = cli_colors(cli, stderr);
-    snprintf(line, sizeof line, "%s", *detail ? detail : clg_status_text(status));
-    for (char *c = line; *c; c++)
-        if (*c == '\n')
-            *c = c[1] && c[1] != '\n' ? '|' : ' ';
-    cli_clean(line, sizeof line, line);
-    for (size_t length = strlen(line); length && line[length - 1] == ' ';)
-        line[--length] = '\0';
-    fprintf(stderr, "%sclgrad:%s %s\n", color ? "\033[31m" : "", color ? "\033[0m" : "", line);
 }
 
 static clg_status find_command(struct cli *cli, const char *name)
@@ -167,7 +97,7 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     clg_status status = check_output(run(&cli, argc, argv));
     if (status != CLG_OK)
-        print_error(&cli, status);
+        cli_say_error(&cli, status);
     else
         cli_announce(&cli);
     clg_config_destroy(cli.config);
