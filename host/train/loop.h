@@ -74,6 +74,18 @@ clg_status clg_loop_commit(struct clg_plan *plan, const struct clg_loop *loop,
 /* Tells the caller of a decision. */
 void clg_loop_say(const struct clg_loop *loop, const char *format, ...) CLG_PRINTF(2, 3);
 
+/* loop_step.c.  Enqueues the epoch's next step. */
+clg_status clg_loop_take_step(struct clg_loop *loop);
+
+/* What the hooks around batch `index` of the epoch are told. */
+struct clg_step clg_loop_step_of(struct clg_loop *loop, uint64_t index, double lr);
+
+/* Gives the cache one program's binary at a time; every kernel has run in the first two steps. */
+void clg_loop_store_program(struct clg_loop *loop);
+
+/* loop_span.c.  Runs the next span and does what is due for the epochs that ended in it. */
+clg_status clg_loop_take_span(struct clg_loop *loop);
+
 /* loop_epoch.c.  Reads the sums of the epoch so far. */
 clg_status clg_loop_read_scores(struct clg_loop *loop, struct clg_scores *out);
 
