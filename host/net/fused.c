@@ -357,13 +357,6 @@ static clg_status place_weights(struct clg_engine *engine, const struct clg_batc
                : CLG_OK;
 }
 
-clg_status clg_engine_settle(struct clg_engine *engine)
-{
-    return engine->fused && engine->fused->strips
-               ? engine->fused->move(engine->fused->launches, 0)
-               : CLG_OK;
-}
-
 static clg_status fused_step(struct clg_engine *engine, const struct clg_batch *batch, double lr)
 {
     const int l = engine->layers - 1, B = batch->B;

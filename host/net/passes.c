@@ -30,6 +30,13 @@ const struct clg_buf *clg_engine_input_of(const struct clg_engine *engine, int l
     return dropping && front->dropped.device ? &front->dropped : &front->y;
 }
 
+clg_status clg_engine_settle(struct clg_engine *engine)
+{
+    return engine->fused && engine->fused->strips
+               ? engine->fused->move(engine->fused->launches, 0)
+               : CLG_OK;
+}
+
 clg_status clg_engine_fwd(struct clg_engine *engine, int B, int dropping)
 {
     static const struct clg_activation identity = {CLG_IDENTITY, 0, 1};

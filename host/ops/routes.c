@@ -28,18 +28,6 @@ static int has_failed(const clg_device *device, enum clg_way way)
 
 /* ----------------------------------------------------------------- record */
 
-char *clg_record_key(clg_device *device, const char *record)
-{
-    char *key = NULL, sources[1024];
-    size_t used = 0;
-    for (const struct clg_kernel_source *s = clg_kernel_sources; s->name; s++) {
-        used += (size_t)snprintf(sources + used, sizeof sources - used, "%s %016llx\n", s->name,
-                                 (unsigned long long)clg_text_hash(s->text));
-        assert(used < sizeof sources);
-    }
-    return clg_cache_key(&key, device, record, sources, "") == CLG_OK ? key : NULL;
-}
-
 void clg_routes_add(struct clg_routes *found, const char *operation)
 {
     size_t length = strlen(found->operations), more = strlen(operation);

@@ -57,10 +57,6 @@ struct clg_routes clg_routes_of(clg_device *device);
  * clg_way_of. */
 enum clg_way clg_way_for(clg_device *device, enum clg_form form, int M, int N, int K);
 
-/* What a device's record under such a name has as its key in the cache: device, driver and every
- * kernel's source.  The caller frees it; NULL where there is no memory. */
-char *clg_record_key(clg_device *device, const char *record);
-
 /* What training has to say of it, in one line: the ways and plans that are avoided, what is taken
  * in their place, and what is wrong by every way.  "" where there is nothing. */
 void clg_routes_text(char *out, size_t size, clg_device *device);

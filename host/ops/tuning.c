@@ -4,7 +4,9 @@
 #include "ops/tuning.h"
 
 #include "core/memory.h"
+#include "core/text.h"
 #include "device/cache.h"
+#include "device/program.h"
 #include "ops/routes.h"
 
 #include <assert.h>
@@ -180,6 +182,18 @@ clg_status clg_tuning_read(struct clg_tuning *out, const char *text)
 }
 
 /* ----------------------------------------------------------------- record */
+
+char *clg_record_key(clg_device *device, const char *record)
+{
+    char *key = NULL, sources[1024];
+    size_t used = 0;
+    for (const struct clg_kernel_source *s = clg_kernel_sources; s->name; s++) {
+        used += (size_t)snprintf(sources + used, sizeof sources - used, "%s %016llx\n", s->name,
+                                 (unsigned long long)clg_text_hash(s->text));
+        assert(used < sizeof sources);
+    }
+    return clg_cache_key(&key, device, record, sources, "") == CLG_OK ? key : NULL;
+}
 
 struct clg_tuning clg_tuning_load(clg_device *device)
 {

@@ -105,6 +105,10 @@ void clg_tuning_know(clg_device *device);
 
 /* ----------------------------------------------------------------- record */
 
+/* What a device's record under such a name has as its key in the cache: device, driver and every
+ * kernel's source.  The caller frees it; NULL where there is no memory. */
+char *clg_record_key(clg_device *device, const char *record);
+
 /* All defaults where there is no record, or none to trust. */
 struct clg_tuning clg_tuning_load(clg_device *device);
 
