@@ -1,37 +1,41 @@
-/* The shuffle of an epoch, drawn on the device from (seed, epoch): the same numbers as
- * host/core/rng.c, whose comments name the sources.  Each position is computed by itself. */
-#define SHUFFLE_ROUNDS 8
-#define STREAM_SHUFFLE 2u
+/* The order of an epoch's rows, drawn on the device from (seed, epoch).  A work-item draws SHARE
+ * positions, 16 at a time: the key costs as much as a few of them. */
+#include "shuffle.clh"
 
-/* One pass of the Feistel network over 2 * half_bits bits. */
-INLINE uint feistel(uint value, uint half_bits, const uint *key)
+#define SHARE 64
+
+/* Where the shuffle takes 16 positions below n. */
+INLINE uint16 drawn16(uint16 at, uint n, uint half_bits, const uint *key)
 {
-    const uint mask = (1u << half_bits) - 1u;
-    uint left = value >> half_bits, right = value & mask;
-    for (int round = 0; round < SHUFFLE_ROUNDS; round++) {
-        uint mix = (right ^ key[round]) * 0x9E3779B1u;
-        mix = (mix ^ (mix >> 15)) * 0x85EBCA6Bu;
-        const uint swap = left ^ ((mix >> 13) & mask);
-        left = right;
-        right = swap;
-    }
-    return (left << half_bits) | right;
+    int16 walks = (int16)(-1);
+    do {
+        at = select(at, feistel16(at, half_bits, key), walks);
+        walks = at >= n;
+    } while (any(walks));
+    return at;
 }
 
-/* perm[i] = where the shuffle takes position i.  perm (n) is overwritten; 1 <= n <= 2^31. */
+/* perm[i] = where the shuffle takes position i.  perm (n) is overwritten; 1 <= n <= 2^31.  Global
+ * range: (n / SHARE), rounded up. */
 kernel void permute(global int *perm, ulong n, ulong seed, uint epoch)
 {
-    const size_t i = get_global_id(0);
-    uint key[SHUFFLE_ROUNDS], half_bits = 1, at = (uint)i;
-    if (i >= (size_t)n)
+    uint key[SHUFFLE_ROUNDS];
+    size_t i = SHARE * get_global_id(0);
+    const size_t end = min(i + SHARE, (size_t)n);
+    const uint half_bits = shuffle_half_bits(n);
+    shuffle_key(key, seed, epoch);
+    if (n == 1) {
+        perm[0] = 0;
         return;
-    while ((1ul << (2 * half_bits)) < n)
-        half_bits++;
-    vstore8(philox16(seed, STREAM_SHUFFLE, epoch, 0).lo, 0, key);
-    if (n > 1) {
-        do
-            at = feistel(at, half_bits, key);
-        while (at >= (uint)n);
     }
-    perm[i] = (int)at;
+    while (i < end) {
+        const int whole = end - i >= 16;
+        const uint16 next = (uint)i + (whole ? as_uint16(LANES) : (uint16)(0u));
+        const uint16 at = drawn16(next, (uint)n, half_bits, key);
+        if (whole)
+            vstore16(as_int16(at), 0, perm + i);
+        else
+            perm[i] = (int)at.s0;
+        i += whole ? 16 : 1;
+    }
 }

@@ -30,6 +30,8 @@ static clg_status launch_matrix(struct clg_args *args, int rows, int columns)
 
 /* ------------------------------------------------------------------- data */
 
+enum { PERMUTE_SHARE = 64 }; /* SHARE of permute.cl */
+
 static clg_status ocl_permute(clg_device *device, struct clg_buf *perm, size_t n, uint64_t seed,
                               uint32_t epoch)
 {
@@ -39,7 +41,7 @@ static clg_status ocl_permute(clg_device *device, struct clg_buf *perm, size_t n
     clg_arg_ulong(&args, n);
     clg_arg_ulong(&args, seed);
     clg_arg_uint(&args, epoch);
-    return clg_launch1(&args, n, 0);
+    return clg_launch1(&args, (n + PERMUTE_SHARE - 1) / PERMUTE_SHARE, 0);
 }
 
 static const char *gather_options(const struct clg_buf *perm)
