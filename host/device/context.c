@@ -29,7 +29,6 @@ static clg_status ask_limits(clg_device *device)
 {
     cl_uint align_bits = 0, dimensions = 0, address_bits = 0, width = 0;
     cl_device_local_mem_type local = CL_GLOBAL;
-    cl_device_fp_config single = 0;
     size_t items[16];
     cl_device_id id = device->id;
     CLG_CL(clGetDeviceInfo,
@@ -48,7 +47,6 @@ static clg_status ask_limits(clg_device *device)
     CLG_CL(clGetDeviceInfo, (id, CL_DEVICE_ADDRESS_BITS, sizeof address_bits, &address_bits, NULL));
     CLG_CL(clGetDeviceInfo, (id, CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT, sizeof width, &width, NULL));
     CLG_CL(clGetDeviceInfo, (id, CL_DEVICE_LOCAL_MEM_TYPE, sizeof local, &local, NULL));
-    CLG_CL(clGetDeviceInfo, (id, CL_DEVICE_SINGLE_FP_CONFIG, sizeof single, &single, NULL));
     if (device->max_group == 0 || items[0] == 0 || items[1] == 0 || device->info.memory == 0 ||
         device->info.max_allocation == 0 || device->max_parameters == 0)
         return clg_fail(CLG_EDEVICE, "%s: states a limit of 0; try another --device",
@@ -59,7 +57,7 @@ static clg_status ask_limits(clg_device *device)
     device->max_range = address_bits < 64 ? (size_t)(((uint64_t)1 << address_bits) - 1) : SIZE_MAX;
     device->local_is_dedicated = local == CL_LOCAL;
     device->native_width = (int)width;
-    device->flushes_denormals = !(single & CL_FP_DENORM);
+    device->flushes_denormals = 1; /* program.c asks for it; a device may keep them all the same */
     device->row_pad = 8;
     device->col_pad = 16;
     CLG_TRY(clg_wait_limit(device));

@@ -152,8 +152,9 @@ static clg_status program_create(struct clg_program **out, clg_device *device, c
                                  const char *options)
 {
     /* -w: PoCL prints to standard error how many warnings a program had; clang reads every kernel
-     * with all of them in tests/kernels */
-    static const char always[] = "-w -cl-std=CL1.2 -cl-kernel-arg-info";
+     * with all of them in tests/kernels.  Denormals: a processor takes a hundred cycles for each,
+     * and moments that decay towards 0 end as denormals for good */
+    static const char always[] = "-w -cl-std=CL1.2 -cl-denorms-are-zero -cl-kernel-arg-info";
     struct clg_program *program = NULL;
     clg_status status;
     size_t size = sizeof always + strlen(options) + 1;

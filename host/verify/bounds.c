@@ -9,7 +9,7 @@ struct clg_limits clg_limits_of(const clg_device *device)
 {
     struct clg_limits limits;
     limits.flush = device->flushes_denormals ? FLT_MIN : 0.0;
-    limits.tiny = limits.flush + 8 * (double)FLT_TRUE_MIN;
+    limits.tiny = 2 * limits.flush + 8 * (double)FLT_TRUE_MIN;
     return limits;
 }
 
@@ -61,7 +61,7 @@ static void output_bound(double *bound, const struct clg_limits *limits, const d
         if (act->kind == CLG_SOFTMAX)
             bound[j] = clg_softmax_at(&whole, z[j]).by;
         else if (act->kind == CLG_MAXOUT)
-            bound[j] = limits->flush;
+            bound[j] = 2 * clg_tied_at(limits, z, j, O, act->pieces);
         else
             bound[j] = clg_act_near(limits, act, (struct clg_near){z[j], 0.0}).by;
     }
@@ -149,9 +149,12 @@ static void delta_row(double *bound, const struct clg_limits *limits, const doub
         unit.slope = clg_slope_near(limits, c->act, K == 1 && z ? z[i] : y.at, y);
         unit.dx = dx[(size_t)best * I + i];
         unit.is_plain = !c->mask && (c->act->kind == CLG_IDENTITY || K > 1);
+        const double by = delta_bound(limits, &unit, c->O);
+        const double tied = K > 1 ? clg_tied_at(limits, z, (int)i, c->I, (int)K) : 0.0;
         for (size_t p = 0; p < K; p++)
-            bound[p * I + i] = 0.0;
-        bound[(size_t)best * I + i] = delta_bound(limits, &unit, c->O);
+            bound[p * I + i] = tied > 0 && fabs(z[p * I + i]) <= tied ? by + fabs(unit.dx) : 0.0;
+        if (tied <= 0)
+            bound[(size_t)best * I + i] = by;
     }
 }
 

@@ -245,3 +245,9 @@ int clg_largest_piece(const double *z, int j, int O, int pieces)
             best = p;
     return best;
 }
+
+double clg_tied_at(const struct clg_limits *limits, const double *z, int j, int O, int pieces)
+{
+    const size_t best = (size_t)clg_largest_piece(z, j, O, pieces);
+    return fabs(z[best * (size_t)O + (size_t)j]) <= limits->flush ? limits->flush : 0.0;
+}

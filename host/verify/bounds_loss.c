@@ -59,10 +59,28 @@ static struct clg_near unit_near(struct clg_near *slope, int *piece, const struc
     *piece = clg_largest_piece(row->z, j, row->O, act->pieces);
     double z = row->z[*piece * row->O + j];
     struct clg_near y = clg_act_near(limits, act, (struct clg_near){z, 0.0});
+    if (act->kind == CLG_MAXOUT)
+        y.by = 2 * clg_tied_at(limits, row->z, j, row->O, act->pieces);
     *slope = clg_slope_near(limits, act, z, y);
     if (row->spec->kind == CLG_PERCEPTRON) /* takes no derivative */
         *slope = (struct clg_near){1.0, 0.0};
     return y;
+}
+
+/* dz = scale * v for the piece that unit j came from, 0 for the others; where pieces are tied, it
+ * may be any of them. */
+static void dz_bounds(const struct clg_loss_row *row, const struct clg_limits *limits,
+                      struct clg_near v, int j, int piece)
+{
+    const int K = row->act->pieces;
+    const double tied = K > 1 ? clg_tied_at(limits, row->z, j, row->O, K) : 0.0;
+    if (tied > 0)
+        v.by += fabs(v.at);
+    const double by = clg_scaled_bound(limits, row, v);
+    for (int p = 0; p < K; p++) {
+        const int may = p == piece || (tied > 0 && fabs(row->z[p * row->O + j]) <= tied);
+        row->dz_bound[p * row->O + j] = may ? by : 0.0;
+    }
 }
 
 /* Sum of the losses of e = y - t; dz = scale * loss'(e) f'(y), for the largest piece alone. */
@@ -83,9 +101,7 @@ static struct clg_near error_row(const struct clg_loss_row *row, const struct cl
         v.by += CLG_ROUND * fabs(v.at) + limits->tiny;
         total.at += loss.at;
         total.by += loss.by;
-        for (int p = 0; p < row->act->pieces; p++)
-            row->dz_bound[p * row->O + j] = 0.0;
-        row->dz_bound[piece * row->O + j] = clg_scaled_bound(limits, row, v);
+        dz_bounds(row, limits, v, j, piece);
     }
     total.by += clg_rounded_sum((size_t)row->O, total.at);
     total.by += clg_flushed_sum(limits, (size_t)row->O);

@@ -86,4 +86,8 @@ struct clg_near clg_slope_near(const struct clg_limits *limits, const struct clg
  */
 int clg_largest_piece(const double *z, int j, int O, int pieces);
 
+/* FLT_MIN where that largest may be flushed: each piece that is no further from 0 may then be taken
+ * for it.  0 where there is one largest for every device. */
+double clg_tied_at(const struct clg_limits *limits, const double *z, int j, int O, int pieces);
+
 #endif
