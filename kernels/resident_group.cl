@@ -10,8 +10,8 @@
 #error "GROUP is the work-group size"
 #endif
 #define LOCAL_SYNC barrier(CLK_LOCAL_MEM_FENCE)
-/* i from this work-item's first to below n. */
-#define DEAL(i, n) for (int i = (int)get_local_id(0); i < (n); i += GROUP)
+/* i from this work-item's first, its number in the group, to below n. */
+#define DEAL(i, n) for (int i = item; i < (n); i += GROUP)
 
 /* A layer's weights (I,O), then its biases, as the slabs have them but dense. */
 #define AT1 0
@@ -51,14 +51,14 @@ INLINE size_t place(int k, int I, int O, size_t at, int ld, size_t bias_at)
     does(1, S0, S1, AT1) does(2, S1, S2, AT2) does(3, S2, S3, AT3) does(4, S3, S4, AT4)
 #endif
 
-INLINE void slab_read(local float *w, global const float *slab)
+INLINE void slab_read(int item, local float *w, global const float *slab)
 {
 #define READ(l, I, O, at) DEAL(k, O *(I + 1)) w[at + k] = slab[place(k, I, O, LAYER_ARGS(l))];
     EACH_LAYER(READ)
 #undef READ
 }
 
-INLINE void slab_write(const local float *w, global float *slab)
+INLINE void slab_write(int item, const local float *w, global float *slab)
 {
 #define WRITE(l, I, O, at) DEAL(k, O *(I + 1)) slab[place(k, I, O, LAYER_ARGS(l))] = w[at + k];
     EACH_LAYER(WRITE)
@@ -66,22 +66,12 @@ INLINE void slab_write(const local float *w, global float *slab)
 }
 
 /* perm (n) = the shuffle of (seed, epoch), each position by itself (permute.cl). */
-INLINE void deal_order(global int *perm, uint n, ulong seed, uint epoch)
+INLINE void deal_order(int item, global int *perm, uint n, ulong seed, uint epoch)
 {
-    uint half_bits = 1, key[SHUFFLE_ROUNDS];
-    while ((1ul << (2 * half_bits)) < n)
-        half_bits++;
-    const uint mask = (1u << half_bits) - 1u;
-    const uint16 words = philox16(seed, STREAM_SHUFFLE, epoch, 0);
-    key[0] = words.s0;
-    key[1] = words.s1;
-    key[2] = words.s2;
-    key[3] = words.s3;
-    key[4] = words.s4;
-    key[5] = words.s5;
-    key[6] = words.s6;
-    key[7] = words.s7;
-    for (uint i = (uint)get_local_id(0); i < n; i += GROUP) {
+    const uint half_bits = shuffle_half_bits(n), mask = (1u << half_bits) - 1u;
+    uint key[SHUFFLE_ROUNDS];
+    shuffle_key(key, seed, epoch);
+    for (uint i = (uint)item; i < n; i += GROUP) {
         uint at = i;
         if (n > 1) {
             do {
@@ -114,8 +104,8 @@ INLINE float unit_sum(const local float *x, const local float *w, const local fl
 }
 
 /* y (BATCH,O) of a hidden layer; z keeps what the derivative needs. */
-INLINE void hidden_fwd(local float *y, local float *z, const local float *x, const local float *w,
-                       int kind, float a, int I, int O)
+INLINE void hidden_fwd(int item, local float *y, local float *z, const local float *x,
+                       const local float *w, int kind, float a, int I, int O)
 {
     DEAL(k, BATCH * O)
     {
@@ -129,7 +119,7 @@ INLINE void hidden_fwd(local float *y, local float *z, const local float *x, con
 }
 
 /* dx (BATCH,I) in front of a layer with dz (BATCH,O); kept (BATCH,I). */
-INLINE void delta_bwd(local float *dx, const local float *dz, const local float *w,
+INLINE void delta_bwd(int item, local float *dx, const local float *dz, const local float *w,
                       const local float *kept, int kind, float a, int I, int O)
 {
     DEAL(k, BATCH * I)
@@ -154,7 +144,7 @@ INLINE void delta_bwd(local float *dx, const local float *dz, const local float 
 
 /* Gradients of a layer's parameters w, from dz (BATCH,O) and its inputs x (BATCH,I), and the
  * optimiser's step on them. */
-INLINE void learn(local float *w, MOMENTS global float *grads, const local float *dz,
+INLINE void learn(int item, local float *w, MOMENTS global float *grads, const local float *dz,
                   const local float *x, const struct rates *r, int I, int O, size_t at, int ld,
                   size_t bias_at)
 {
@@ -197,9 +187,9 @@ INLINE void learn(local float *w, MOMENTS global float *grads, const local float
 
 /* The output layer for the batch's samples, one a work-item: row_loss, row_hit (BATCH), and dz
  * (BATCH,OUTPUTS). */
-INLINE void head(local float *dz, local float *row_loss, local int *row_hit, const local float *x,
-                 const local float *w, const local int *row, global const TARGET_ELEM *t,
-                 struct goal *g, float mean, int B, int I)
+INLINE void head(int item, local float *dz, local float *row_loss, local int *row_hit,
+                 const local float *x, const local float *w, const local int *row,
+                 global const TARGET_ELEM *t, struct goal *g, float mean, int B, int I)
 {
     DEAL(b, BATCH)
     {
@@ -234,6 +224,27 @@ INLINE void head(local float *dz, local float *row_loss, local int *row_hit, con
     local float y##l[BATCH * O], kept##l[KEEPS_Z_OF(ACT##l) ? BATCH * O : 1], d##l[BATCH * O];
 #define KEPT(l) (KEEPS_Z_OF(ACT##l) ? kept##l : y##l)
 
+/* What a layer reads, and the delta behind it. */
+#define INPUT1 in
+#define INPUT2 y1
+#define INPUT3 y2
+#define INPUT4 y3
+#if LAYERS == 1
+#define DELTA1 dz
+#elif LAYERS == 2
+#define DELTA1 d1
+#define DELTA2 dz
+#elif LAYERS == 3
+#define DELTA1 d1
+#define DELTA2 d2
+#define DELTA3 dz
+#else
+#define DELTA1 d1
+#define DELTA2 d2
+#define DELTA3 d3
+#define DELTA4 dz
+#endif
+
 /* The arguments are those of resident.cl. */
 __attribute__((reqd_work_group_size(GROUP, 1, 1))) kernel void
 resident_group(global float *params, MOMENTS ACCOUNT, FEATURES, global const TARGET_ELEM *t,
@@ -250,7 +261,7 @@ resident_group(global float *params, MOMENTS ACCOUNT, FEATURES, global const TAR
 #if LAYERS > 3
     HIDDEN(3, S3)
 #endif
-    const int first = get_local_id(0) == 0;
+    int item = (int)get_local_id(0);
     struct rates r = {
         .l2 = l2, .keep0 = keep0, .rest0 = rest0, .keep1 = keep1, .rest1 = rest1, .eps = eps};
     struct goal goal;
@@ -265,9 +276,9 @@ resident_group(global float *params, MOMENTS ACCOUNT, FEATURES, global const TAR
             sum[k] = stats[k];
         found = hits[0];
     }
-    slab_read(w, params);
+    slab_read(item, w, params);
 #if PERMUTED
-    deal_order(perm, (uint)rows, seed, (uint)epoch);
+    deal_order(item, perm, (uint)rows, seed, (uint)epoch);
 #endif
     for (ulong s = 0; s < steps; s++) {
         const size_t left = (size_t)rows - start;
@@ -283,7 +294,7 @@ resident_group(global float *params, MOMENTS ACCOUNT, FEATURES, global const TAR
         r.decay = rates[2];
         rates += rate_step;
 #if L2
-        if (first) {
+        if (item == 0) {
             float squares = 0.0f;
 #define SQUARES(l, I, O, at)                                                                       \
     for (int k = at; k < at + O * I; k++)                                                          \
@@ -293,41 +304,37 @@ resident_group(global float *params, MOMENTS ACCOUNT, FEATURES, global const TAR
         }
 #endif
         const float scale = left < BATCH ? mean_short : mean;
-#if LAYERS == 1
-        head(dz, row_loss, row_hit, in, w, row, t, &goal, scale, B, S0);
-#else
-        hidden_fwd(y1, KEPT(1), in, w + AT1, ACT1, as_float(A1), S0, S1);
+#if LAYERS > 1
+        hidden_fwd(item, y1, KEPT(1), in, w + AT1, ACT1, as_float(A1), S0, S1);
+#endif
 #if LAYERS > 2
-        hidden_fwd(y2, KEPT(2), y1, w + AT2, ACT2, as_float(A2), S1, S2);
+        hidden_fwd(item, y2, KEPT(2), y1, w + AT2, ACT2, as_float(A2), S1, S2);
 #endif
 #if LAYERS > 3
-        hidden_fwd(y3, KEPT(3), y2, w + AT3, ACT3, as_float(A3), S2, S3);
-#endif
-#if LAYERS == 2
-        head(dz, row_loss, row_hit, y1, w + AT2, row, t, &goal, scale, B, S1);
-        delta_bwd(d1, dz, w + AT2, KEPT(1), ACT1, as_float(A1), S1, S2);
-        learn(w + AT2, MOMENTS_GIVEN grads, dz, y1, &r, S1, S2, LAYER_ARGS(2));
-#elif LAYERS == 3
-        head(dz, row_loss, row_hit, y2, w + AT3, row, t, &goal, scale, B, S2);
-        delta_bwd(d2, dz, w + AT3, KEPT(2), ACT2, as_float(A2), S2, S3);
-        learn(w + AT3, MOMENTS_GIVEN grads, dz, y2, &r, S2, S3, LAYER_ARGS(3));
-#else
-        head(dz, row_loss, row_hit, y3, w + AT4, row, t, &goal, scale, B, S3);
-        delta_bwd(d3, dz, w + AT4, KEPT(3), ACT3, as_float(A3), S3, S4);
-        learn(w + AT4, MOMENTS_GIVEN grads, dz, y3, &r, S3, S4, LAYER_ARGS(4));
-        delta_bwd(d2, d3, w + AT3, KEPT(2), ACT2, as_float(A2), S2, S3);
-        learn(w + AT3, MOMENTS_GIVEN grads, d3, y2, &r, S2, S3, LAYER_ARGS(3));
-#endif
-#if LAYERS > 2
-        delta_bwd(d1, d2, w + AT2, KEPT(1), ACT1, as_float(A1), S1, S2);
-        learn(w + AT2, MOMENTS_GIVEN grads, d2, y1, &r, S1, S2, LAYER_ARGS(2));
-#endif
-        learn(w + AT1, MOMENTS_GIVEN grads, d1, in, &r, S0, S1, LAYER_ARGS(1));
+        hidden_fwd(item, y3, KEPT(3), y2, w + AT3, ACT3, as_float(A3), S2, S3);
 #endif
 #if LAYERS == 1
-        learn(w + AT1, MOMENTS_GIVEN grads, dz, in, &r, S0, S1, LAYER_ARGS(1));
+        head(item, dz, row_loss, row_hit, in, w, row, t, &goal, scale, B, S0);
+#elif LAYERS == 2
+        head(item, dz, row_loss, row_hit, y1, w + AT2, row, t, &goal, scale, B, S1);
+#elif LAYERS == 3
+        head(item, dz, row_loss, row_hit, y2, w + AT3, row, t, &goal, scale, B, S2);
+#else
+        head(item, dz, row_loss, row_hit, y3, w + AT4, row, t, &goal, scale, B, S3);
 #endif
-        if (first) {
+#if LAYERS > 3
+        delta_bwd(item, d3, DELTA4, w + AT4, KEPT(3), ACT3, as_float(A3), S3, S4);
+#endif
+#if LAYERS > 2
+        delta_bwd(item, d2, DELTA3, w + AT3, KEPT(2), ACT2, as_float(A2), S2, S3);
+#endif
+#if LAYERS > 1
+        delta_bwd(item, d1, DELTA2, w + AT2, KEPT(1), ACT1, as_float(A1), S1, S2);
+#endif
+#define LEARN(l, I, O, at)                                                                         \
+    learn(item, w + at, MOMENTS_GIVEN grads, DELTA##l, INPUT##l, &r, I, O, LAYER_ARGS(l));
+        EACH_LAYER(LEARN)
+        if (item == 0) {
             float loss = 0.0f;
             for (int b = 0; b < BATCH; b++) {
                 loss += row_loss[b];
@@ -338,7 +345,7 @@ resident_group(global float *params, MOMENTS ACCOUNT, FEATURES, global const TAR
         }
         start += BATCH;
         const int ends = start >= (size_t)rows;
-        if (ends && first) {
+        if (ends && item == 0) {
             for (int k = 0; k < 4; k++)
                 ring[k] = sum[k];
             ring[4] = as_float(found);
@@ -350,6 +357,9 @@ resident_group(global float *params, MOMENTS ACCOUNT, FEATURES, global const TAR
                 found = 0;
             }
         }
+        /* Nothing is added, but no compiler knows: PoCL 6 takes what a work-item's number decides
+         * for all steps alike out of their loop, and loses work-items at the barriers. */
+        item += row[0] < 0;
         /* of perm too, which was read, and of stats */
         barrier(CLK_LOCAL_MEM_FENCE | CLK_GLOBAL_MEM_FENCE);
         if (ends) {
@@ -357,15 +367,15 @@ resident_group(global float *params, MOMENTS ACCOUNT, FEATURES, global const TAR
             ring += ring_step;
             epoch++;
             if (better)
-                slab_write(w, best);
+                slab_write(item, w, best);
 #if PERMUTED
             if (s + 1 < steps)
-                deal_order(perm, (uint)rows, seed, (uint)epoch);
+                deal_order(item, perm, (uint)rows, seed, (uint)epoch);
 #endif
         }
     }
-    slab_write(w, params);
-    if (first) {
+    slab_write(item, w, params);
+    if (item == 0) {
         for (int k = 0; k < 4; k++)
             stats[k] = sum[k];
         hits[0] = found;
