@@ -21,6 +21,11 @@ clg_status clg_args_begin(struct clg_args *args, clg_device *device, const char 
     return args->status;
 }
 
+void clg_args_local(struct clg_args *args, size_t bytes)
+{
+    args->local = bytes;
+}
+
 /* Whether the argument that comes next is what the kernel was given the last time; it will be. */
 static int as_before(const struct clg_args *args, size_t size, const void *value)
 {
@@ -125,7 +130,8 @@ void clg_prepared_release(struct clg_prepared *prepared)
 static clg_status check_limits(const struct clg_args *args, const size_t global[2])
 {
     const clg_device *device = args->device;
-    const uint64_t local = args->limits->local_memory;
+    const uint64_t stated = args->limits->local_memory;
+    const uint64_t local = stated > args->local ? stated : args->local;
     if (args->bytes > device->max_parameters)
         return clg_fail(CLG_EDEVICE, "kernels/%s.cl: %s takes %zu bytes of arguments; %s has %zu",
                         args->program, args->name, args->bytes, device->info.name,

@@ -15,6 +15,7 @@ struct clg_args {
     cl_uint pushed;
     struct clg_prepared *prepared; /* NULL: nothing is remembered */
     size_t bytes;      /* of what was pushed, a buffer counting as an address */
+    size_t local;      /* bytes of local memory, as the host counts them: clg_args_local */
     clg_status status; /* the first failure of a push; the launch returns it */
 };
 
@@ -22,6 +23,9 @@ struct clg_args {
  * "") where that has not happened yet. */
 clg_status clg_args_begin(struct clg_args *args, clg_device *device, const char *program,
                           const char *options, const char *name);
+/* Says what the kernel declares of local memory, for drivers that do not: PoCL 6 states 0 bytes of
+ * every kernel.  Kept over the launches of a prepared one. */
+void clg_args_local(struct clg_args *args, size_t bytes);
 void clg_arg_buf(struct clg_args *args, const struct clg_buf *buf);
 void clg_arg_int(struct clg_args *args, int value);
 void clg_arg_uint(struct clg_args *args, uint32_t value);

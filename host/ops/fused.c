@@ -121,10 +121,12 @@ static clg_status prepare_fwd(struct clg_fused *fused, int l, int B)
         return clg_local_prepare(&fused->fwd[l], fused->device, "local_dense", options, "dense_fwd",
                                  fused->fwd_tile[l]);
     }
-    snprintf(options, sizeof options, "-DFORWARD -DDEPTH=%d %s",
-             is_small(fused->device, B, layer) ? 0 : clg_panel_rows(fused->device, layer->in),
-             act);
-    return clg_prepared_make(&fused->fwd[l], fused->device, "dense", options, "dense_fwd");
+    const int small = is_small(fused->device, B, layer);
+    const int depth = small ? 0 : clg_panel_rows(fused->device, layer->in);
+    snprintf(options, sizeof options, "-DFORWARD -DDEPTH=%d %s", depth, act);
+    CLG_TRY(clg_prepared_make(&fused->fwd[l], fused->device, "dense", options, "dense_fwd"));
+    clg_args_local(&fused->fwd[l].args, clg_panel_bytes(depth));
+    return CLG_OK;
 }
 
 clg_status clg_fused_fwd(struct clg_fused *fused, int l, const struct clg_buf *input, int B)
@@ -283,9 +285,11 @@ static clg_status prepare_delta(struct clg_fused *fused, int l, int B)
         return clg_local_prepare(&fused->delta[l], fused->device, "local_dense", act, "delta_bwd",
                                  fused->delta_tile[l]);
     }
-    snprintf(options, sizeof options, "-DDEPTH=%d %s",
-             clg_panel_rows(fused->device, fused->layer[l].rows), act);
-    return clg_prepared_make(&fused->delta[l], fused->device, "dense", options, "delta_bwd");
+    const int depth = clg_panel_rows(fused->device, fused->layer[l].rows);
+    snprintf(options, sizeof options, "-DDEPTH=%d %s", depth, act);
+    CLG_TRY(clg_prepared_make(&fused->delta[l], fused->device, "dense", options, "delta_bwd"));
+    clg_args_local(&fused->delta[l].args, clg_panel_bytes(depth));
+    return CLG_OK;
 }
 
 clg_status clg_fused_delta(struct clg_fused *fused, int l, int B)

@@ -31,6 +31,9 @@ int clg_panel_depth(const clg_device *device);
 /* The smallest power of two that is at least rows, within clg_panel_depth; at least 16. */
 int clg_panel_rows(const clg_device *device, int rows);
 
+/* What such a panel takes. */
+size_t clg_panel_bytes(int depth);
+
 /* Into how many shares the rows of a product are cut, so that there are enough groups and an even
  * number of them, each with whole tiles (matmul_native.c). */
 size_t clg_row_shares(const clg_device *device, size_t columns, size_t tiles, size_t least);

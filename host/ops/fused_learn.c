@@ -21,7 +21,8 @@ enum {
     TURNED_BYTES = 540672, /* 256 rows of 528 floats */
     KEPT_TILES = 16,       /* of a job whose batch is deeper than a panel: rows_turned's least */
     TURN_ROWS = 32,        /* of an input turned, in a job */
-    PARTS = 8              /* stretches of the table that hold the same share of each layer */
+    PARTS = 8,             /* stretches of the table that hold the same share of each layer */
+    TILE_BYTES = CLG_TILE_ROWS * CLG_TILE_COLUMNS * (int)sizeof(cl_float)
 };
 
 /* ------------------------------------------------------------------- jobs */
@@ -171,7 +172,7 @@ clg_status clg_fused_jobs(int32_t **jobs, int *count, clg_device *device,
     *count = GATHER_JOBS + 1;
     for (int l = 0; l < net->layers; l++)
         *count += jobs_of(device, net, &net->layer[l]);
-    const size_t all = (size_t)(*count + clg_fused_turn_jobs(net));
+    const size_t all = (size_t)*count + (size_t)clg_fused_turn_jobs(net);
     CLG_TRY(clg_alloc(jobs, all * CLG_JOB_INTS, sizeof **jobs, "a table of jobs"));
     job = *jobs;
     for (int part = 0; part < PARTS; part++)
@@ -202,7 +203,8 @@ static clg_status prepare_learn(struct clg_fused *fused, int B, const struct clg
 {
     const struct clg_fused_net *net = &fused->net;
     char options[2 * CLG_OPTIONS];
-    const int permuted = next->perm != NULL;
+    const int permuted = next->perm != NULL, depth = clg_panel_rows(fused->device, B);
+    const int kept = B > depth ? KEPT_TILES : 0;
     if (fused->learn.kernel && fused->learn_data == next->data &&
         fused->learn_permuted == permuted && fused->learn_scored == fused->scored)
         return CLG_OK;
@@ -213,13 +215,14 @@ static clg_status prepare_learn(struct clg_fused *fused, int B, const struct clg
     snprintf(options, sizeof options,
              "-DOPT=%d -DHAS_MOMENTUM=%d -DDEPTH=%d -DSCORED=%d -DPERMUTED=%d -DBYTES=%d "
              "-DTARGET_KIND=%d -DTURNED=%d -DKEPT=%d",
-             (int)u->opt, u->momentum > 0, clg_panel_rows(fused->device, B), fused->scored,
-             permuted, next->data->x.elem == CLG_U8, target_kind(fused), net->turned_row > 0,
-             B > clg_panel_rows(fused->device, B) ? KEPT_TILES : 0);
+             (int)u->opt, u->momentum > 0, depth, fused->scored, permuted,
+             next->data->x.elem == CLG_U8, target_kind(fused), net->turned_row > 0, kept);
     if (fused->local)
         return clg_local_prepare(&fused->learn, fused->device, "local_learn", options, "learn",
                                  clg_local_learn_tile(fused->device, &fused->net));
-    return clg_prepared_make(&fused->learn, fused->device, "learn", options, "learn");
+    CLG_TRY(clg_prepared_make(&fused->learn, fused->device, "learn", options, "learn"));
+    clg_args_local(&fused->learn.args, clg_panel_bytes(depth) + (size_t)kept * TILE_BYTES);
+    return CLG_OK;
 }
 
 static void push_buffers(struct clg_fused *fused, struct clg_args *args, const struct clg_buf *x,

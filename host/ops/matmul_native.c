@@ -55,9 +55,11 @@ clg_status clg_matmul_native_body(clg_device *device, struct clg_buf *C, const s
         form != CLG_NT && 2.0 * M * N * K < (double)clg_knob(device, CLG_KNOB_PANEL_FLOPS);
     const double bytes = (double)sizeof(cl_float) * M * K;
     const int by_rows = !small && bytes > LARGE_BYTES && K <= DEEP;
-    snprintf(options, sizeof options, "-DFORM_REGISTER -DDEPTH=%d%s",
-             small ? 0 : clg_panel_depth(device), by_rows ? " -DROWS_AT=1" : "");
+    const int depth = small ? 0 : clg_panel_depth(device);
+    snprintf(options, sizeof options, "-DFORM_REGISTER -DDEPTH=%d%s", depth,
+             by_rows ? " -DROWS_AT=1" : "");
     CLG_TRY(clg_args_begin(&args, device, "matmul", options, kernel_names[form]));
+    clg_args_local(&args, clg_panel_bytes(depth));
     push_arguments(&args, C, A, B, M, N, K, form);
     size_t columns = ((size_t)N + CLG_TILE_COLUMNS - 1) / CLG_TILE_COLUMNS;
     size_t tiles = ((size_t)M + CLG_TILE_ROWS - 1) / CLG_TILE_ROWS;

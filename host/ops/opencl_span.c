@@ -118,7 +118,8 @@ const char *clg_ocl_refuses_span(const clg_device *device, const struct clg_span
 {
     if (device->kind != CLG_OPENCL)
         return "the reference has no launches";
-    if (device->local_is_dedicated && local_bytes(shape) > LOCAL)
+    if (device->local_is_dedicated &&
+        (local_bytes(shape) > LOCAL || local_bytes(shape) > device->info.local_memory))
         return "the network is too large for one work-group's local memory";
     if (!device->local_is_dedicated && private_bytes(shape) > PRIVATE)
         return "the network is too large for one work-item";

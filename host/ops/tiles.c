@@ -17,6 +17,11 @@ int clg_panel_depth(const clg_device *device)
     return depth;
 }
 
+size_t clg_panel_bytes(int depth)
+{
+    return (size_t)depth * PANEL_ROW;
+}
+
 int clg_panel_rows(const clg_device *device, int rows)
 {
     const int most = clg_panel_depth(device);
