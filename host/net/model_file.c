@@ -44,7 +44,7 @@ int clg_model_slabs(struct clg_model_slab slab[CLG_MODEL_SLABS], struct clg_net 
 struct clg_model_name clg_model_tensor(const char *ref, const char *prefix, int layer, int bias)
 {
     struct clg_model_name name;
-    snprintf(name.text, sizeof name.text, "%s%slayers.%d.%s", ref, prefix, layer,
+    snprintf(name.text, sizeof name.text, "%.8s%.31slayers.%d.%s", ref, prefix, layer,
              bias ? "bias" : "weight");
     return name;
 }
