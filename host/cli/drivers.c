@@ -160,13 +160,22 @@ static void find_cache(char cache[PATH_SIZE], const struct cli *cli)
         cache[0] = '\0';
 }
 
+/* Whether what lies in cache is this user's own: the rule that program binaries have, too. */
+static int is_trusted(const char *cache)
+{
+    struct stat link, about;
+    return lstat(cache, &link) == 0 && stat(cache, &about) == 0 && S_ISDIR(about.st_mode) &&
+           (link.st_uid == geteuid() || link.st_uid == 0 || !S_ISLNK(link.st_mode)) &&
+           (about.st_uid == geteuid() || about.st_uid == 0);
+}
+
 /* What is remembered of the driver, where nobody else could have written it; 0 where nothing is. */
 static int recall(struct driver *driver, const char *cache)
 {
     char path[PATH_SIZE], text[128] = "";
     struct stat about;
     ssize_t got = -1;
-    if (!*cache || !put_path(path, "%s/driver-%016" PRIx64, cache, driver->known))
+    if (!is_trusted(cache) || !put_path(path, "%s/driver-%016" PRIx64, cache, driver->known))
         return 0;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
     if (fd < 0)
@@ -192,6 +201,8 @@ static void remember(const struct driver *driver, const char *cache)
                   (unsigned)getpid() & 0xffffffu))
         return;
     mkdir(cache, 0700);
+    if (!is_trusted(cache))
+        return;
     int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     int length = snprintf(text, sizeof text, driver->broken ? "broken %s" : "whole", driver->why);
     if (fd < 0)

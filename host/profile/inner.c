@@ -30,7 +30,10 @@ static void CL_CALLBACK on_kernel(void *user, const char *kernel, cl_event event
         return;
     }
     const double called = inners->count ? inners->inner[inners->count - 1].returned : now;
-    clRetainEvent(event);
+    if (clRetainEvent(event) != CL_SUCCESS) {
+        inners->lost++;
+        return;
+    }
     inners->inner[inners->count++] =
         (struct clg_inner){kept_name(inners, kernel), event, called, now};
 }

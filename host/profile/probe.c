@@ -9,6 +9,7 @@
 
 #include "core/memory.h"
 #include "device/launch.h"
+#include "device/wait.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -130,7 +131,7 @@ static clg_status build(struct rig *rig)
         return clg_fail_cl(code, "clCreateProgramWithSource", "the probe");
     snprintf(options, sizeof options, "-cl-std=CL1.2 -DCHAINS=%d -DCHAIN=%d", CHAINS,
              CHAIN_FLOPS / 32);
-    code = clBuildProgram(rig->program, 1, &rig->device->id, options, NULL, NULL);
+    CLG_TRY(clg_wait_build(rig->device, rig->program, options, &code));
     if (code == CL_SUCCESS)
         return CLG_OK;
     clGetProgramBuildInfo(rig->program, rig->device->id, CL_PROGRAM_BUILD_LOG, sizeof log - 1, log,
@@ -172,9 +173,9 @@ static void tear_down(struct rig *rig)
     struct clg_buf *own[] = {&rig->in, &rig->out, &rig->A, &rig->B, &rig->C};
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)
         clg_buf_release(own[i]);
-    if (rig->kernel)
+    if (rig->kernel && !rig->device->lost)
         clReleaseKernel(rig->kernel);
-    if (rig->program)
+    if (rig->program && !rig->device->lost)
         clReleaseProgram(rig->program);
 }
 
@@ -281,7 +282,7 @@ static clg_status measure_fma(clg_roofs *out, struct rig *rig, int width)
     const size_t groups[2] = {rig->cpu ? 1 : within(GPU_GROUP, most), within(CPU_GROUP, most)};
     double best = 0, seconds;
     CLG_TRY(take(rig, "fma", width));
-    for (int way = 0; way < 1 + rig->cpu; way++) {
+    for (int way = 0; way < (rig->cpu ? 2 : 1); way++) {
         const struct sample sample = {rig, within(rig->units * (rig->cpu ? 4 : 16), MOST_GROUPS),
                                       groups[way], NULL};
         cl_int n = way ? FMA_STEPS / CPU_GROUP : FMA_STEPS;
@@ -408,15 +409,17 @@ static clg_status measure_latencies(clg_roofs *out, struct rig *rig)
     const struct sample sample = {rig, 32, 1, NULL};
     double wait[WAITS], get[WAITS], seconds;
     cl_float got;
+    cl_int code;
     CLG_TRY(take(rig, "nothing", 0));
     CLG_TRY(seconds_each(&seconds, &sample));
     out->launch_us = 1e6 * seconds;
     for (int i = 0; i < WAITS; i++) {
         CLG_TRY(time_launches(&wait[i], &sample, 1));
         double start = clg_clock();
-        CLG_CL(clEnqueueReadBuffer,
-               (rig->device->queue, rig->out.mem, CL_TRUE, 0, sizeof got, &got, 0, NULL, NULL));
+        CLG_TRY(clg_wait_read(rig->device, rig->out.mem, 0, sizeof got, &got, NULL, &code));
         get[i] = clg_clock() - start;
+        if (code != CL_SUCCESS)
+            return clg_fail_cl(code, "clEnqueueReadBuffer", "the probe");
     }
     qsort(wait, WAITS, sizeof *wait, by_size);
     qsort(get, WAITS, sizeof *get, by_size);

@@ -95,10 +95,11 @@ static clg_status train_once(struct window *window, const struct clg_net *net, u
 {
     const clg_train_hooks hooks = {
         .user = window, .progress = progress, .should_stop = should_stop};
+    const uint64_t all = window->warmup + steps;
     clg_net *copy = NULL;
     char text[32];
     CLG_TRY(clg_net_copy(&copy, net));
-    snprintf(text, sizeof text, "%llu", (unsigned long long)(window->warmup + steps));
+    snprintf(text, sizeof text, "%llu", (unsigned long long)all);
     clg_status status = clg_config_set(copy->config, "steps", text);
     window->around = (struct clg_step_hooks){
         .user = window, .every = window->warmup, .begin = step_begins, .end = step_ends};

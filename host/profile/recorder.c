@@ -5,6 +5,7 @@
 
 #include "core/memory.h"
 #include "device/launch.h"
+#include "device/wait.h"
 #include "ops/routes.h"
 
 #include <math.h>
@@ -46,8 +47,10 @@ static clg_status read_stamps(struct clg_recording *recording, const struct clg_
     return CLG_OK;
 }
 
-static void release(struct clg_pending *pending)
+static void release(const struct clg_recording *recording, const struct clg_pending *pending)
 {
+    if (recording->device->lost)
+        return;
     clReleaseEvent(pending->event);
     if (pending->before)
         clReleaseEvent(pending->before);
@@ -68,9 +71,9 @@ static void harvest(struct clg_recording *recording, int all)
         struct clg_pending *pending = &recording->pending[recording->first];
         if (!all && !is_over(pending->event))
             break;
-        if (recording->status == CLG_OK)
+        if (recording->status == CLG_OK && !recording->device->lost)
             recording->status = read_stamps(recording, pending);
-        release(pending);
+        release(recording, pending);
         recording->first++;
     }
     recording->waiting -= recording->first;
@@ -100,6 +103,27 @@ static int grow(void *things, size_t *room, size_t count, size_t size, size_t mo
     return 1;
 }
 
+/* So many events at once are not waited for one by one: the last stands for all. */
+static void wait_for(struct clg_recording *recording, cl_event event)
+{
+    cl_int code = CL_SUCCESS;
+    clg_status status = clg_wait_event(recording->device, event, &code);
+    if (status == CLG_OK && code != CL_SUCCESS)
+        status = clg_fail_cl(code, "clWaitForEvents", "%s", recording->device->info.name);
+    if (recording->status == CLG_OK)
+        recording->status = status;
+    harvest(recording, status != CLG_OK);
+}
+
+/* 0 where the driver will not have it kept: the recording has failed then. */
+static int keep_event(struct clg_recording *recording, cl_event event)
+{
+    const cl_int code = clRetainEvent(event);
+    if (code != CL_SUCCESS && recording->status == CLG_OK)
+        recording->status = clg_fail_cl(code, "clRetainEvent", "%s", recording->device->info.name);
+    return code == CL_SUCCESS;
+}
+
 /* Takes a command whose call has just returned; before may be NULL. */
 static struct clg_command *take(struct clg_recording *recording, const char *name, cl_event event,
                                 cl_event before)
@@ -115,21 +139,20 @@ static struct clg_command *take(struct clg_recording *recording, const char *nam
         recording->lost++;
         return NULL;
     }
+    if (!keep_event(recording, event))
+        return NULL;
+    if (before && !keep_event(recording, before))
+        before = NULL;
     recording->pending[recording->waiting++] =
         (struct clg_pending){event, before, recording->commands};
-    clRetainEvent(event);
-    if (before)
-        clRetainEvent(before);
     struct clg_command *command = &recording->command[recording->commands++];
     memset(command, 0, sizeof *command);
     command->name = name;
     command->launch = -1;
     command->called = recording->device->call_began;
     command->returned = clg_clock();
-    if (recording->waiting >= MOST_PENDING) {
-        clWaitForEvents(1, &event);
-        harvest(recording, 0);
-    }
+    if (recording->waiting >= MOST_PENDING)
+        wait_for(recording, event);
     return command;
 }
 
@@ -276,15 +299,21 @@ clg_status clg_recording_pause(struct clg_recording *recording)
     return status != CLG_OK ? status : recording->status;
 }
 
-/* Gives the device its own queue back. */
+/* Gives the device its own queue back.  Nothing of a lost device is released. */
 static void give_back(struct clg_recording *recording)
 {
     clg_device *device = recording->device;
     if (!recording->kept)
         return;
+    if (device->lost) {
+        device->before = NULL;
+        if (recording->inners)
+            recording->inners->count = 0;
+    }
     clg_mark_forget(device);
     clg_inners_end(recording->inners);
-    clReleaseCommandQueue(device->queue);
+    if (!device->lost)
+        clReleaseCommandQueue(device->queue);
     device->queue = recording->kept;
     recording->kept = NULL;
     device->on_launch = NULL;

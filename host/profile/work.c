@@ -7,6 +7,7 @@
 #include "net/fused.h"
 #include "ops/routes.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -77,7 +78,7 @@ static void add_elements(struct maker *m, int layer, clg_phase phase, double n, 
 /* C (M,N) over K. */
 static void add_product(struct maker *m, int layer, clg_phase phase, double M, double N, double K)
 {
-    const double wide = (double)(((int64_t)N + VECTOR - 1) / VECTOR * VECTOR);
+    const double wide = ceil(N / VECTOR) * VECTOR;
     add(m, layer, phase, 2 * M * N * K, 4 * (M * N + M * K + K * N), 2 * M * wide * K);
 }
 

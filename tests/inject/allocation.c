@@ -21,6 +21,7 @@ void *__wrap_realloc(void *memory, size_t size);
 void __wrap_free(void *memory);
 
 static atomic_ullong count, refuse_at;
+void (*inject_allocation_seen)(uint64_t index);
 static atomic_int refused;
 static atomic_llong held, most;
 
@@ -59,6 +60,8 @@ long long inject_peak(void)
 static int is_refused(void)
 {
     unsigned long long index = atomic_fetch_add(&count, 1) + 1;
+    if (inject_allocation_seen)
+        inject_allocation_seen(index);
     if (index != atomic_load(&refuse_at))
         return 0;
     atomic_store(&refused, 1);

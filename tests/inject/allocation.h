@@ -8,6 +8,9 @@
 /* Allocations counted from here on, of which number `index` (from 1; 0: none) is refused. */
 void inject_allocation(uint64_t index);
 
+/* Called with the number of every allocation while it is set. */
+extern void (*inject_allocation_seen)(uint64_t index);
+
 /* How many there were since, and whether one was refused. */
 uint64_t inject_allocations(void);
 int inject_refused(void);

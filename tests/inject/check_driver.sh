@@ -43,4 +43,11 @@ grep -q 'aaa.icd: broken, it hangs' "$folder/err" || fail "a hang gave: $(cat "$
 if ls -d "$folder"/clgrad-drivers.* >/dev/null 2>&1; then
     fail "a folder of drivers stayed"
 fi
+if [ "$(id -u)" = 0 ]; then
+    mkdir "$folder/foreign"
+    chown 65534 "$folder/foreign"
+    CLGRAD_CACHE="$folder/foreign" "$clgrad" devices >/dev/null 2>&1 ||
+        fail "devices with another user's cache"
+    [ -z "$(ls -A "$folder/foreign")" ] || fail "kept in another user's folder: $(ls -A "$folder/foreign")"
+fi
 echo "died once, was loaded once, and others were used"

@@ -18,6 +18,7 @@ static atomic_uint calls, fail_at, blocking_calls, hang_at;
 static atomic_int fail_code, objects;
 static const char *_Atomic failed = "";
 static const char *name_of[MOST_CALLS];
+void (*inject_opencl_seen)(uint64_t index);
 
 void inject_opencl(unsigned index, cl_int code)
 {
@@ -75,6 +76,8 @@ static cl_int note(const char *name)
     unsigned index = atomic_fetch_add(&calls, 1) + 1;
     if (index < MOST_CALLS)
         name_of[index] = name;
+    if (inject_opencl_seen)
+        inject_opencl_seen(index);
     if (index != atomic_load(&fail_at))
         return CL_SUCCESS;
     atomic_store(&failed, name);

@@ -5,9 +5,13 @@
 
 #define CL_TARGET_OPENCL_VERSION 120
 #include <CL/cl.h>
+#include <stdint.h>
 
 /* Calls counted from here on; number `index` (from 1; 0: none) fails with code. */
 void inject_opencl(unsigned index, cl_int code);
+
+/* Called with the number of every call while it is set. */
+extern void (*inject_opencl_seen)(uint64_t index);
 
 /* How many there were since, and the name of the one that failed, "" for none. */
 unsigned inject_opencl_calls(void);
