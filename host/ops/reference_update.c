@@ -19,6 +19,7 @@ static void sgd(double *p, const double *g, size_t n, size_t n_weights, const st
 static void momentum(double *p, double *v, const double *g, size_t n, size_t n_weights,
                      const struct clg_update *u)
 {
+    assert(v);
     for (size_t i = 0; i < n; i++) {
         v[i] = u->momentum * v[i] + decayed(p, g, i, n_weights, u->l2);
         p[i] -= u->lr * v[i];
@@ -28,6 +29,7 @@ static void momentum(double *p, double *v, const double *g, size_t n, size_t n_w
 static void ema_momentum(double *p, double *v, const double *g, size_t n, size_t n_weights,
                          const struct clg_update *u)
 {
+    assert(v);
     for (size_t i = 0; i < n; i++) {
         v[i] = u->momentum * v[i] - (1 - u->momentum) * decayed(p, g, i, n_weights, u->l2);
         p[i] += u->lr * v[i];
@@ -37,6 +39,7 @@ static void ema_momentum(double *p, double *v, const double *g, size_t n, size_t
 static void nesterov(double *p, double *v, const double *g, size_t n, size_t n_weights,
                      const struct clg_update *u)
 {
+    assert(v);
     for (size_t i = 0; i < n; i++) {
         double d = decayed(p, g, i, n_weights, u->l2);
         v[i] = u->momentum * v[i] + d;
@@ -44,15 +47,16 @@ static void nesterov(double *p, double *v, const double *g, size_t n, size_t n_w
     }
 }
 
-/* Without momentum buf is not touched. */
+/* buf: NULL without momentum. */
 static void rmsprop(double *p, double *v, double *buf, const double *g, size_t n, size_t n_weights,
                     const struct clg_update *u)
 {
+    assert(v);
     for (size_t i = 0; i < n; i++) {
         double d = decayed(p, g, i, n_weights, u->l2);
         v[i] = u->rho * v[i] + (1 - u->rho) * d * d;
         d /= sqrt(v[i]) + u->eps;
-        if (u->momentum > 0)
+        if (buf)
             d = buf[i] = u->momentum * buf[i] + d;
         p[i] -= u->lr * d;
     }
@@ -61,6 +65,7 @@ static void rmsprop(double *p, double *v, double *buf, const double *g, size_t n
 static void adagrad(double *p, double *sum, const double *g, size_t n, size_t n_weights,
                     const struct clg_update *u)
 {
+    assert(sum);
     for (size_t i = 0; i < n; i++) {
         double d = decayed(p, g, i, n_weights, u->l2);
         sum[i] += d * d;
@@ -74,6 +79,7 @@ static void adam(double *p, double *m, double *v, const double *g, size_t n, siz
 {
     double rate = u->lr / (1 - pow(u->beta1, (double)u->t));
     double root = sqrt(1 - pow(u->beta2, (double)u->t));
+    assert(m && v);
     for (size_t i = 0; i < n; i++) {
         double d = decayed(p, g, i, n_weights, u->l2);
         m[i] = u->beta1 * m[i] + (1 - u->beta1) * d;
@@ -107,7 +113,7 @@ clg_status ref_update(clg_device *device, struct clg_buf *params, struct clg_buf
         nesterov(p, s0, g, n, n_weights, u);
         break;
     case CLG_RMSPROP:
-        rmsprop(p, s0, s1, g, n, n_weights, u);
+        rmsprop(p, s0, u->momentum > 0 ? s1 : NULL, g, n, n_weights, u);
         break;
     case CLG_ADAGRAD:
         adagrad(p, s0, g, n, n_weights, u);

@@ -100,8 +100,8 @@ static void put_lines(char *text, size_t size, const char *word, unsigned set,
 
 static void store(const struct clg_routes *routes, clg_device *device)
 {
-    char text[sizeof first_line + 32 * (CLG_WAYS + CLG_PLAN_FORMS) + 2 * sizeof routes->operations +
-              512];
+    char text[sizeof first_line + (size_t)32 * (CLG_WAYS + CLG_PLAN_FORMS) +
+              2 * sizeof routes->operations + 512];
     snprintf(text, sizeof text, "%s\n", first_line);
     put_lines(text, sizeof text, "way", routes->failed, clg_way_names, CLG_WAYS);
     put_lines(text, sizeof text, "plan", routes->failed_forms, clg_plan_form_names, CLG_PLAN_FORMS);

@@ -2,6 +2,7 @@
  * what its first layer looks for. */
 #include "report/tiles.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@ enum { MOST_UNITS = 64 };
 /* What an output says: a probability where softmax or sigmoid made it. */
 static const char *output_word(const struct clg_net *net)
 {
+    assert(net);
     enum clg_act act = net->layer[net->layers - 1].act.kind;
     return act == CLG_SOFTMAX || act == CLG_SIGMOID ? "probability" : "output";
 }

@@ -6,6 +6,7 @@
 #include "core/text.h"
 #include "ops/tuning.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -142,6 +143,7 @@ static clg_status begin_anew(struct clg_loop *loop)
     net->step = 0;
     net->epoch = 0;
     for (int s = 0; s < clg_opt_slots(net->opt); s++) {
+        assert(net->slot[s]);
         memset(net->slot[s], 0, net->count * sizeof *net->slot[s]);
         CLG_TRY(clg_buf_zero(&loop->engine->slot[s]));
     }

@@ -24,14 +24,15 @@ static uint64_t up_to_multiple(const struct clg_loop *loop, uint64_t every)
 /* Epochs, with the one under way, that may pass before the host has to look. */
 static uint64_t epochs_alone(const struct clg_loop *loop, int every_epoch)
 {
-    const int epoch = loop->progress.epoch, every = loop->figures_every;
+    const uint64_t epoch = (uint64_t)loop->progress.epoch;
+    const uint64_t every = (uint64_t)loop->figures_every;
     uint64_t most = every_epoch ? CLG_SPAN_EPOCHS : UINT64_MAX;
     if (loop->has_val || loop->schedule.kind == CLG_SCHEDULE_PLATEAU)
         return 1;
     if (loop->run)
-        most = least(most, (uint64_t)((epoch + every - 1) / every * every - epoch + 1));
+        most = least(most, (epoch + every - 1) / every * every - epoch + 1);
     if (loop->patience)
-        most = least(most, (uint64_t)(loop->best.epoch + loop->patience - epoch + 1));
+        most = least(most, (uint64_t)loop->best.epoch + (uint64_t)loop->patience - epoch + 1);
     return most;
 }
 
