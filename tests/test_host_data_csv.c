@@ -201,6 +201,7 @@ START_TEST(errors_name_the_spot)
         {"1,0\n2,x\n", "value", "a.csv:2: column 1 (from 0): \"x\" is text in a column of numbers"},
         {"1,0\n2,1.5\n", "class", "a.csv:2: the target is no whole number"},
         {"1,0\n2,1048576\n", NULL, "label 1048576 is beyond"},
+        {"1,0\n2,262144\n", NULL, "a label of 262144 in 2 rows"},
         {"1,a\nb,a\n", NULL, "\"b\" is text"},
     };
     for (size_t k = 0; k < sizeof cases / sizeof *cases; k++) {

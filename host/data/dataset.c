@@ -87,6 +87,11 @@ clg_status clg_dataset_number_classes(struct clg_dataset *data)
     data->numbered = 1;
     if (data->class_name || data->classes == 0)
         return CLG_OK;
+    if (data->classes > CLG_FEW_CLASSES && (size_t)data->classes > data->rows)
+        return clg_fail(CLG_EDATA,
+                        "%s: a label of %d in %zu rows: more than %d classes need a row each; "
+                        "numbers that are no classes need --target value",
+                        data->source, data->classes - 1, data->rows, CLG_FEW_CLASSES);
     return clg_number_names(&data->class_name, data->classes);
 }
 

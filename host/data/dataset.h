@@ -45,7 +45,12 @@ struct clg_dataset {
 /* An empty dataset that clg_dataset_destroy frees; loaders fill it. */
 clg_status clg_dataset_new(struct clg_dataset **out, const char *source);
 
-/* Gives every class the name of its number; no-op where names exist. */
+/* Classes that numbers may ask for whatever the rows: names of more would take more memory than a
+ * small file is allowed. */
+enum { CLG_FEW_CLASSES = 262144 };
+
+/* Gives every class the name of its number; no-op where names exist.  CLG_EDATA where that would be
+ * more than CLG_FEW_CLASSES and more than the rows. */
 clg_status clg_dataset_number_classes(struct clg_dataset *data);
 
 /* Feature values of row i as doubles, x (features). */
