@@ -28,18 +28,18 @@ static void teardown(void)
     clg_device_close(ref);
 }
 
-/* opt, schedule, dropout, patience, with validation. */
+/* With or without validation.  At the rate of 4 the loss rises, so that a plateau counts. */
 static const struct {
-    const char *opt, *schedule, *dropout, *patience, *log;
+    const char *opt, *lr, *schedule, *dropout, *patience, *log;
     int validated;
-} kinds[] = {{"adam", "const", "0.3", "", "2", 0},
-             {"momentum", "plateau:0:0.5", "0", "", "3", 1},
-             {"rmsprop", "cosine", "0", "2", "", 1},
-             {"sgd", "linear", "0.1", "", "", 1}};
+} kinds[] = {{"adam", "0.05", "const", "0.3", "", "2", 0},
+             {"momentum", "4", "plateau:1:0.5", "0", "", "3", 1},
+             {"rmsprop", "0.05", "cosine", "0", "2", "", 1},
+             {"sgd", "0.05", "linear", "0.1", "", "", 1}};
 
 static clg_config *config_of(int kind)
 {
-    return harness_config("layers", "5", "batch", "7", "epochs", "4", "lr", "0.05", "opt",
+    return harness_config("layers", "5", "batch", "7", "epochs", "4", "lr", kinds[kind].lr, "opt",
                           kinds[kind].opt, "lr-schedule", kinds[kind].schedule, "dropout",
                           kinds[kind].dropout, "patience", kinds[kind].patience, "log-every",
                           kinds[kind].log, "save-every", "5", NULL);
@@ -261,6 +261,41 @@ START_TEST(a_damaged_state_is_refused)
 }
 END_TEST
 
+/* The network of a run that patience ended is the best epoch's, whoever asks for it again. */
+START_TEST(an_early_stop_is_finished_with_its_best)
+{
+    clg_config *config = harness_config("layers", "5", "batch", "7", "epochs", "90", "lr", "4",
+                                        "opt", "momentum", "patience", "1", NULL);
+    clg_net *net, *again;
+    clg_run *run;
+    clg_train_result ended, asked;
+    size_t count;
+    ck_ok(clg_net_create(&net, config, data));
+    ck_ok(clg_run_open(&run, files_path("early"), clg_net_config(net)));
+    ck_ok(clg_train(&ended, net, ref, data, NULL, run, NULL));
+    clg_run_close(run);
+    ck_assert_int_eq(ended.stopped_early, 1);
+    ck_assert_int_lt(ended.best_epoch, ended.epochs);
+    ck_ok(clg_run_resume(&run, files_path("early"), NULL));
+    ck_assert_int_eq(clg_run_is_finished(run), 1);
+    ck_ok(clg_run_net(&again, run, data));
+    ck_ok(clg_train(&asked, again, ref, data, NULL, run, NULL));
+    clg_run_close(run);
+    ck_assert_int_eq(asked.stopped_early, 1);
+    ck_assert_int_eq(asked.epochs, ended.epochs);
+    ck_assert_int_eq(asked.best_epoch, ended.best_epoch);
+    double *first = harness_parameters(net, &count), *second = harness_parameters(again, &count);
+    for (size_t i = 0; i < count; i++) /* files hold floats */
+        ck_assert_msg((float)first[i] == (float)second[i], "parameter %zu: %.9g, %.9g", i, first[i],
+                      second[i]);
+    free(first);
+    free(second);
+    clg_net_destroy(net);
+    clg_net_destroy(again);
+    clg_config_destroy(config);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("resume");
@@ -277,6 +312,7 @@ int main(void)
     tcase_add_test(cases, an_earlier_runs_model_is_not_taken);
     tcase_add_test(cases, a_commit_cut_in_two_is_ended);
     tcase_add_test(cases, a_damaged_state_is_refused);
+    tcase_add_test(cases, an_early_stop_is_finished_with_its_best);
     suite_add_tcase(suite, cases);
     return harness_run(suite);
 }
