@@ -13,7 +13,7 @@ for room in "$@"; do
 done >"$build/tidy-files.txt"
 # The public header, the rooms and what pkg-config knows of: no database of a compiler's own options
 # is needed.
-flags="-std=c11 -Iinclude -Ihost -DCLG_HAS_CLBLAST=1 -DCLG_DATASETS_DIR=\"\""
+flags='-std=c11 -Iinclude -Ihost -DCLG_HAS_CLBLAST=1 -DCLG_DATASETS_DIR="" -DCLI_LAYER_FOLDER=""'
 # shellcheck disable=SC2086
 if ! xargs -P "$jobs" -I '{}' clang-tidy --quiet '{}' -- $flags <"$build/tidy-files.txt" \
     >"$build/tidy.txt" 2>&1; then
