@@ -17,6 +17,7 @@
 #include "ops/routes.h"
 
 #include <math.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,6 +65,7 @@ static clg_device *open_device(int local)
         _exit(77);
     if (status != CLG_OK)
         say_and_end("no device");
+    device->keeps_records = 0; /* what one fault's process finds wrong is not for the others */
     clg_way_force(device, local ? CLG_WAY_LOCAL : CLG_WAY_REGISTER);
     return device;
 }
@@ -83,8 +85,20 @@ static void tell(struct watch *watch, enum verdict verdict)
     _exit(wrote == (ssize_t)sizeof watch->outcome ? 0 : 4);
 }
 
+/* The operations in which a kernel of these is launched too: where a network's head is more than
+ * one kernel covers, the fused plan takes the plain launches for it, and for its score. */
+static unsigned within(unsigned operations)
+{
+    if (operations & (SURVEY_DENSE | SURVEY_OUTPUT | SURVEY_LOSS))
+        operations |= SURVEY_FUSED_HEAD;
+    if (operations & SURVEY_SCORE)
+        operations |= SURVEY_FUSED_LEARN;
+    return operations;
+}
+
 static int serves(unsigned operations, const char *name)
 {
+    operations = within(operations);
     for (int i = 0; i < SURVEY_OPERATIONS; i++)
         if (strcmp(survey_names[i], name) == 0)
             return (operations >> i & 1) != 0;
@@ -146,7 +160,7 @@ static void try_fault(int out, const struct plan_fault *planted)
         snprintf(watch.outcome.first, sizeof watch.outcome.first, "%s", clg_last_error());
         tell(&watch, REFUSED);
     }
-    if (watch.outcome.distance <= 2)
+    if (watch.outcome.distance <= SURVEY_LIMIT)
         tell(&watch, EQUIVALENT);
     clg_status status = clg_verify_operations(&result, device, &options);
     if (status == CLG_EMISMATCH)
@@ -229,15 +243,28 @@ static void try_healthy(int out)
     _exit(0);
 }
 
+/* Builds whatever verification launches and leaves it in the cache, once for all children: each of
+ * them then builds its wrong kernel alone. */
+static void try_warming(void)
+{
+    const clg_verify_options options = {.operations = 1};
+    clg_verify_result result;
+    clg_device *device = open_device(0);
+    if (clg_verify_operations(&result, device, &options) != CLG_OK)
+        say_and_end("nothing is planted, and verification fails");
+    clg_device_close(device);
+    _exit(0);
+}
+
 /* Healthy runs of the quick set, each from another seed: nothing may be found. */
-static void try_clean(unsigned runs)
+static void try_clean(unsigned first, unsigned runs)
 {
     clg_device *device = open_device(0);
     clg_verify_result result;
-    for (unsigned seed = 1; seed <= runs; seed++) {
-        const clg_verify_options options = {.operations = 1, .seed = 1000 + seed};
+    for (unsigned seed = first; seed < first + runs; seed++) {
+        const clg_verify_options options = {.operations = 1, .seed = seed};
         if (clg_verify_operations(&result, device, &options) != CLG_OK) {
-            printf("FALSE ALARM with seed %u: %s\n", 1000 + seed, clg_last_error());
+            printf("FALSE ALARM with seed %u: %s\n", seed, clg_last_error());
             fflush(stdout);
             _exit(1);
         }
@@ -255,22 +282,30 @@ struct child {
     struct plan_fault planted;
 };
 
-static void start(struct child *child, const struct plan *plan, unsigned seed, unsigned number)
+/* As fork; the child writes into *end, and the parent reads from it.  end may be NULL. */
+static pid_t divide(int *end)
 {
-    int ends[2];
-    child->number = number;
-    plan_draw(&child->planted, plan, seed, number);
+    int ends[2] = {-1, -1};
     fflush(NULL);
-    if (pipe(ends) != 0 || (child->pid = fork()) < 0) {
+    const pid_t pid = end && pipe(ends) != 0 ? -1 : fork();
+    if (pid < 0) {
         perror("faults: fork");
         exit(3);
     }
-    if (child->pid == 0) {
-        close(ends[0]);
-        try_fault(ends[1], &child->planted);
+    if (end) {
+        close(ends[pid ? 1 : 0]);
+        *end = ends[pid ? 0 : 1];
     }
-    close(ends[1]);
-    child->from = ends[0];
+    return pid;
+}
+
+static void start(struct child *child, const struct plan *plan, unsigned seed, unsigned number)
+{
+    child->number = number;
+    plan_draw(&child->planted, plan, seed, number);
+    child->pid = divide(&child->from);
+    if (child->pid == 0)
+        try_fault(child->from, &child->planted);
 }
 
 static int receive(int from, void *data, size_t size)
@@ -302,27 +337,28 @@ static struct outcome finish(struct child *child)
     return outcome;
 }
 
+/* The exit status of a child that has nothing to say; of one that a signal ended, 3. */
+static int status_of(pid_t pid)
+{
+    int status = 0;
+    waitpid(pid, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 3;
+}
+
 static void find_kernels(struct plan *plan)
 {
     char missing[400];
-    int ends[2], status;
-    pid_t pid = -1;
-    if (pipe(ends) != 0 || (pid = fork()) < 0) {
-        perror("faults: fork");
-        exit(3);
-    }
-    if (pid == 0) {
-        close(ends[0]);
-        try_healthy(ends[1]);
-    }
-    close(ends[1]);
+    int from;
+    const pid_t pid = divide(&from);
+    if (pid == 0)
+        try_healthy(from);
     while (plan->count < PLAN_MOST &&
-           receive(ends[0], &plan->kernel[plan->count], sizeof *plan->kernel))
+           receive(from, &plan->kernel[plan->count], sizeof *plan->kernel))
         plan->count++;
-    close(ends[0]);
-    waitpid(pid, &status, 0);
-    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
-        exit(WIFEXITED(status) ? WEXITSTATUS(status) : 3);
+    close(from);
+    const int status = status_of(pid);
+    if (status)
+        exit(status);
     plan_missing(missing, sizeof missing, plan);
     printf("%zu kernels and options are launched by the survey\n", plan->count);
     if (*missing) {
@@ -331,22 +367,26 @@ static void find_kernels(struct plan *plan)
     }
 }
 
-/* 0 where none of so many runs found anything. */
-static int clean(unsigned runs)
+static void warm(void)
 {
-    int status = 0;
-    fflush(NULL);
-    pid_t pid = fork();
-    if (pid < 0) {
-        perror("faults: fork");
-        return 1;
-    }
+    const pid_t pid = divide(NULL);
     if (pid == 0)
-        try_clean(runs);
-    waitpid(pid, &status, 0);
-    int failed = !WIFEXITED(status) || WEXITSTATUS(status) != 0;
-    printf("%u clean runs: %s\n", runs, failed ? "FAILED" : "nothing was found");
-    return failed;
+        try_warming();
+    const int status = status_of(pid);
+    if (status)
+        exit(status);
+}
+
+/* 0 where none of so many runs found anything. */
+static int clean(unsigned first, unsigned runs)
+{
+    const pid_t pid = divide(NULL);
+    if (pid == 0)
+        try_clean(first, runs);
+    const int failed = status_of(pid);
+    printf("%u clean runs from seed %u on: %s\n", runs, first,
+           failed ? "FAILED" : "nothing was found");
+    return failed != 0;
 }
 
 struct score {
@@ -358,9 +398,9 @@ static unsigned counted(const struct score *score)
     return score->of[FOUND] + score->of[FOUND_BY_FULL] + score->of[ELSEWHERE] + score->of[MISSED];
 }
 
-static void report(struct score *score, const struct child *child, const char *text)
+static void report(struct score *score, struct child *done)
 {
-    struct child *done = (struct child *)(uintptr_t)child;
+    const char *text = done->planted.text;
     struct outcome outcome = finish(done);
     score->of[outcome.verdict]++;
     printf("%3u %s: %s; %s%.3g bounds%s%s\n", done->number, verdict_names[outcome.verdict], text,
@@ -369,16 +409,37 @@ static void report(struct score *score, const struct child *child, const char *t
     fflush(stdout);
 }
 
-static int plant(const struct plan *plan, unsigned seed, unsigned first, unsigned wanted)
+/* The first of count children that has something to say, or has ended. */
+static int wait_for_one(const struct child *child, int count)
 {
+    struct pollfd from[JOBS];
+    for (int i = 0; i < count; i++)
+        from[i] = (struct pollfd){.fd = child[i].from, .events = POLLIN};
+    while (poll(from, (nfds_t)count, -1) <= 0)
+        ;
+    for (int i = 0; i < count; i++)
+        if (from[i].revents)
+            return i;
+    return 0;
+}
+
+/* Faults from number `first` of seed on, `most` of them, until so many count as are wanted. */
+static int plant(const struct plan *plan, unsigned seed, unsigned first, unsigned most,
+                 unsigned wanted)
+{
+    const int jobs = most < JOBS ? (int)most : JOBS;
     struct score score = {{0}};
     struct child child[JOBS];
     unsigned next = first;
-    while (counted(&score) < wanted && next < first + 8 * wanted) {
-        for (int i = 0; i < JOBS; i++)
-            start(&child[i], plan, seed, next++);
-        for (int i = 0; i < JOBS; i++)
-            report(&score, &child[i], child[i].planted.text);
+    int running = 0;
+    for (;;) {
+        while (running < jobs && counted(&score) < wanted && next < first + most)
+            start(&child[running++], plan, seed, next++);
+        if (running == 0)
+            break;
+        const int done = wait_for_one(child, running);
+        report(&score, &child[done]);
+        child[done] = child[--running];
     }
     printf("\n%u faults planted, seed %u:\n", next - first, seed);
     for (int i = 0; i < VERDICTS; i++)
@@ -402,12 +463,6 @@ int main(int argc, char **argv)
     every_row = argc == 3 || (wanted && strcmp(wanted, "all") == 0);
     if (wanted && strcmp(wanted, "all") == 0)
         count = ALL_FAULTS;
-    if (every_row) { /* what is found wrong is remembered, and not for others */
-        char cache[1024];
-        const char *suite = getenv("CLGRAD_CACHE");
-        snprintf(cache, sizeof cache, "%s/faults", suite ? suite : "cache");
-        setenv("CLGRAD_CACHE", cache, 1);
-    }
     setenv("POCL_MAX_PTHREAD_COUNT", "1", 0); /* the children share the cores */
     find_kernels(&plan);
     if (getenv("CLGRAD_FAULTS_KERNELS"))
@@ -416,6 +471,10 @@ int main(int argc, char **argv)
         fprintf(stderr, "faults: CLGRAD_FAULTS_KERNELS: no kernel is called so\n");
         return 2;
     }
-    int failed = plant(&plan, from, first, count);
-    return argc == 3 ? failed : failed | clean(every_row ? CLEAN_RUNS : CLEAN_RUNS_OF_SUITE);
+    if (every_row)
+        warm();
+    int failed = plant(&plan, from, first, argc == 3 ? 1 : 8 * count, count);
+    return argc == 3
+               ? failed
+               : failed | clean(1000 * from + 1, every_row ? CLEAN_RUNS : CLEAN_RUNS_OF_SUITE);
 }

@@ -36,6 +36,10 @@ enum {
                    SURVEY_STRIPS
 };
 enum { SURVEY_OPERATIONS = 20, SURVEY_PLAIN = 14 };
+
+/* A fault counts that moves an element by more bounds than these. */
+enum { SURVEY_LIMIT = 2 };
+
 /* Their names in the table of operations, bit by bit. */
 extern const char *const survey_names[SURVEY_OPERATIONS];
 
@@ -66,7 +70,8 @@ clg_status survey_run(struct survey *survey, clg_device *device, clg_device *ref
 void survey_clear(struct survey *survey);
 
 /* The largest distance of an element of got from want in units of its bound; INFINITY where a
- * number is missing, or changed where nothing may change. */
+ * number is missing, or changed where nothing may change.  Of whole networks, of those alone up to
+ * the first beyond SURVEY_LIMIT. */
 double survey_distance(const struct survey *got, const struct survey *want);
 
 /* ------------------------------------------- for the files of experiments */

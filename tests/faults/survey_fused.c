@@ -92,6 +92,8 @@ clg_status survey_fused(struct survey *survey)
     if (!survey->ops->fused_create)
         return CLG_OK;
     for (unsigned i = 0; i < SURVEY_COUNT(cases) && status == CLG_OK; i++) {
+        if (survey->farthest > SURVEY_LIMIT)
+            break; /* decided; each network more is a wrong kernel more to build */
         struct survey_net lab;
         survey_begin(survey, 5 * i); /* numbers around 1 */
         status = survey_net_make(&lab, survey, &cases[i], CLG_CHOOSE_FUSED);

@@ -216,6 +216,8 @@ clg_status survey_spans(struct survey *survey)
         return CLG_OK;
     device->local_is_dedicated = clg_way_of(device) == CLG_WAY_LOCAL;
     for (unsigned i = 0; i < SURVEY_COUNT(cases) && status == CLG_OK; i++) {
+        if (survey->farthest > SURVEY_LIMIT)
+            break; /* decided; each network more is a wrong kernel more to build */
         struct survey_net lab;
         survey_begin(survey, 5 * i + 200);
         status = survey_net_make(&lab, survey, &cases[i], CLG_CHOOSE_RESIDENT);
