@@ -222,6 +222,64 @@ START_TEST(a_wrong_operation_is_noticed)
 }
 END_TEST
 
+/* In every batch of data sets that spans and strips alone have. */
+static clg_status wrong_gather(clg_device *on, struct clg_buf *x, struct clg_buf *t,
+                               const struct clg_rows *rows, const struct clg_buf *perm,
+                               size_t start, int B)
+{
+    double value;
+    CLG_TRY(clg_ops_opencl.gather(on, x, t, rows, perm, start, B));
+    if (rows->rows >= 150)
+        return CLG_OK;
+    calls++;
+    ck_ok(clg_real_download(x, &value, 0, 1));
+    value += 1;
+    ck_ok(clg_real_upload(x, &value, 0, 1));
+    return CLG_OK;
+}
+
+/* No number, in every launch. */
+static clg_status no_number_fwd(struct clg_fused *fused, int l, const struct clg_buf *input, int B)
+{
+    static const double none = (double)NAN;
+    CLG_TRY(clg_ops_opencl.fused_fwd(fused, l, input, B));
+    calls++;
+    ck_ok(clg_real_upload((struct clg_buf *)clg_fused_net_of(fused)->layer[l].y, &none, 0, 1));
+    return CLG_OK;
+}
+
+static void on_row(void *user, const char *operation, const char *shape, int failed, double worst)
+{
+    (void)worst;
+    if (failed)
+        ck_assert_msg(strcmp(operation, user) == 0, "%s (%s) is blamed", operation, shape);
+}
+
+/* Neither the launches that follow nor the spans and strips that are held against it. */
+START_TEST(what_follows_from_a_wrong_operation_is_not_blamed)
+{
+    static char operation[2][10] = {"gather", "fused_fwd"};
+    const clg_verify_options options = {.operations = 1, .user = operation[_i], .row = on_row};
+    const int keeps_records = device->keeps_records;
+    clg_verify_result result;
+    device->plan = CLG_CHOOSE_AUTO;
+    calls = 0;
+    table = clg_ops_opencl;
+    if (_i == 0)
+        table.gather = wrong_gather;
+    else
+        table.fused_fwd = no_number_fwd;
+    device->ops_override = &table;
+    device->keeps_records = 0;
+    clg_status status = clg_verify_operations(&result, device, &options);
+    device->keeps_records = keeps_records;
+    device->ops_override = NULL;
+    ck_assert_int_eq(status, CLG_EMISMATCH);
+    ck_assert_int_ge(calls, 2);
+    ck_assert_int_eq(result.failed, calls);
+}
+END_TEST
+
 START_TEST(checks_change_no_bit)
 {
     static const enum clg_plan_choice plans[] = {CLG_CHOOSE_FUSED, CLG_CHOOSE_RESIDENT};
@@ -277,6 +335,7 @@ int main(void)
     tcase_add_checked_fixture(all, setup, teardown);
     tcase_add_loop_test(all, a_wrong_result_is_named, 0, WRONGS);
     tcase_add_loop_test(all, a_wrong_operation_is_noticed, 0, 2);
+    tcase_add_loop_test(all, what_follows_from_a_wrong_operation_is_not_blamed, 0, 2);
     tcase_add_loop_test(all, checks_change_no_bit, 0, 2);
     tcase_add_loop_test(all, all_is_well_by_every_plan, 0, 3);
     suite_add_tcase(suite, all);

@@ -4,6 +4,7 @@
  * drawn, and a second run of verify repeats them all. */
 #include "verify/watch.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,6 +38,7 @@ clg_status clg_again_begin(struct clg_watch *watch)
         if (operand->is_rows)
             continue;
         CLG_TRY(clg_operand_results(watch, operand, &watch->before[i], NULL));
+        assert(watch->before[i]);
         if (operand->value && memcmp(watch->before[i], operand->value, size) != 0)
             CLG_TRY(restore(operand, (struct clg_buf *)operand->on));
     }

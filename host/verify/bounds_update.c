@@ -2,6 +2,8 @@
  * computed in double and rounded once. */
 #include "verify/rounding.h"
 
+#include <assert.h>
+
 /* w - rate * v. */
 static double stepped(const struct clg_limits *limits, double w, double rate, struct clg_near v)
 {
@@ -80,6 +82,7 @@ static double adam(const struct one *one, const struct clg_limits *limits,
     struct clg_near v = mean_square(limits, one->slot[1], u->beta2, 1 - u->beta2, one->g);
     double c = sqrt(1 - pow(u->beta2, (double)u->t));
     double rate = u->lr / (1 - pow(u->beta1, (double)u->t)), w = one->w, kept_by = 0.0;
+    assert(one->slot_bound[0] && one->slot_bound[1]);
     *one->slot_bound[0] = m.by;
     *one->slot_bound[1] = v.by;
     if (!(v.at + v.by <= FLT_MAX)) /* the quotient would be 0 */
@@ -98,6 +101,7 @@ static double scaled_step(const struct one *one, const struct clg_limits *limits
     int forgets = u->opt == CLG_RMSPROP;
     struct clg_near v = mean_square(limits, one->slot[0], forgets ? u->rho : 1.0,
                                     forgets ? 1 - u->rho : 1.0, one->g);
+    assert(one->slot_bound[0] && (one->slot_bound[1] || !forgets));
     *one->slot_bound[0] = v.by;
     if (forgets)
         *one->slot_bound[1] = 0.0;
@@ -116,6 +120,7 @@ static double update_bound(const struct one *one, const struct clg_limits *limit
 {
     struct clg_near v = one->g;
     double rate = u->lr;
+    assert(one->slot_bound[0] || u->opt == CLG_SGD);
     switch (u->opt) {
     case CLG_ADAM:
     case CLG_ADAMW:

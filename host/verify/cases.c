@@ -154,10 +154,12 @@ static clg_status layer(struct clg_bench *bench, int B, int I, int O,
 }
 
 /* A matrix that fills its rows but not its columns of 16, and, once, products deeper than any panel
- * of kernels/matmul.cl, each dimension being the depth of one of the three. */
+ * of kernels/matmul.cl, each dimension being the depth of one of the three; and products large
+ * enough for the largest tile of each form, twice, lest the first one's result lies there still. */
 static clg_status edges(struct clg_bench *bench, const struct clg_activation *act)
 {
-    static const int edge[][3] = {{8, 15, 24}, {2100, 3, 5}, {3, 2100, 5}, {3, 5, 2100}};
+    static const int edge[][3] = {{8, 15, 24},  {2100, 3, 5},  {3, 2100, 5},
+                                  {3, 5, 2100}, {70, 66, 140}, {70, 66, 140}};
     for (size_t i = 0; i < (act->kind == CLG_IDENTITY ? COUNT(edge) : 1); i++)
         CLG_TRY(layer(bench, edge[i][0], edge[i][1], edge[i][2], act));
     for (int end = 1; end < CLG_CASE_PIECE; end++) /* of the last piece of 16 columns */
@@ -235,9 +237,12 @@ static clg_status products(struct clg_bench *bench)
 
 clg_status clg_cases_run(clg_device *device, struct clg_tally *tally, int full)
 {
-    struct clg_bench bench = {
-        .device = device, .ops = clg_ops_of(device), .tally = tally, .full = full, .way = CLG_WAYS,
-        .form = CLG_PLAN_FORMS};
+    struct clg_bench bench = {.device = device,
+                              .ops = clg_ops_of(device),
+                              .tally = tally,
+                              .full = full,
+                              .way = CLG_WAYS,
+                              .form = CLG_PLAN_FORMS};
     CLG_TRY(clg_cases_data(&bench));
     CLG_TRY(products(&bench));
     CLG_TRY(clg_cases_losses(&bench));

@@ -7,6 +7,9 @@
 /* Columns and elements are worked on in pieces of 16; every way that the last one can be filled. */
 enum { CLG_CASE_PIECE = 16 };
 
+/* A row that 16 bits do not number. */
+enum { CLG_CASE_FAR = 65541 };
+
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
 /* Every activation, with numbers that are not the defaults, too. */

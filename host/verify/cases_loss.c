@@ -35,8 +35,8 @@ clg_status clg_case_targets(struct clg_bench *bench, struct clg_buf **t, int B, 
 {
     double *values;
     size_t count = (size_t)B * (size_t)O;
-    CLG_TRY(clg_bench_numbers(bench, &values, count));
     if (target == CLG_TARGET_VALUE) {
+        CLG_TRY(clg_bench_numbers(bench, &values, count));
         for (size_t i = 0; i < count && in_unit; i++)
             values[i] = clg_bench_uniform(bench);
         return clg_bench_matrix(bench, t, "t", B, O, values);

@@ -3,6 +3,7 @@
 
 #include "core/memory.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -104,10 +105,12 @@ static clg_status make_params(struct clg_fused_lab *lab)
     /* the slot that holds squares */
     const int is_adam = opt == CLG_ADAM || opt == CLG_ADAMW;
     const int squares = is_adam ? 1 : opt == CLG_RMSPROP || opt == CLG_ADAGRAD ? 0 : -1;
+    const int slots = clg_opt_slots(opt);
     double *value;
+    assert(slots <= 2);
     CLG_TRY(slab_values(lab, &value, 0.3, 0));
     CLG_TRY(clg_bench_vector(lab->bench, &lab->params, "params", lab->elements, value));
-    for (int s = 0; s < clg_opt_slots(opt); s++) {
+    for (int s = 0; s < slots; s++) {
         CLG_TRY(slab_values(lab, &value, 0.1, s == squares));
         CLG_TRY(clg_bench_vector(lab->bench, &lab->slot[s], name[s], lab->elements, value));
     }
@@ -189,6 +192,9 @@ static clg_status make_order(struct clg_fused_lab *lab, struct clg_buf **perm)
     CLG_TRY(clg_alloc(&row, lab->rows.rows, sizeof *row, "verification"));
     for (size_t i = 0; i < lab->rows.rows; i++)
         row[i] = (int32_t)(clg_bench_uniform(lab->bench) * (double)lab->rows.rows);
+    if (lab->c->far)
+        for (size_t i = CLG_CASE_FAR; i < lab->rows.rows; i++)
+            row[i] = (int32_t)(lab->rows.rows - 1 + CLG_CASE_FAR - i);
     clg_status status = clg_bench_integers(lab->bench, perm, "perm", lab->rows.rows, row);
     free(row);
     return status;
@@ -211,7 +217,8 @@ static clg_status make_targets(struct clg_fused_lab *lab, struct clg_buf **t, in
 static clg_status make_next(struct clg_fused_lab *lab)
 {
     const struct clg_fused_case *c = lab->c;
-    const int O = c->units[lab->net.layers - 1], B = c->next_B ? c->next_B : 1, rows = 2 * B + 3;
+    const int O = c->units[lab->net.layers - 1], B = c->next_B ? c->next_B : 1;
+    const int start = c->far ? CLG_CASE_FAR : 2, rows = start + 2 * B + 1;
     struct clg_buf *x, *t = NULL, *perm = NULL, *scale, *shift;
     struct clg_bench *bench = lab->bench;
     const size_t count = (size_t)rows * (size_t)c->features;
@@ -228,8 +235,8 @@ static clg_status make_next(struct clg_fused_lab *lab)
     }
     if (c->permuted)
         CLG_TRY(make_order(lab, &perm));
-    lab->next =
-        (struct clg_fused_next){.data = &lab->rows, .perm = perm, .start = 2, .B = c->next_B};
+    lab->next = (struct clg_fused_next){
+        .data = &lab->rows, .perm = perm, .start = (size_t)start, .B = c->next_B};
     CLG_TRY(clg_bench_matrix(bench, &lab->next.x, "x_next", B, c->features, NULL));
     if (c->target_input)
         return CLG_OK;
@@ -300,7 +307,7 @@ static clg_status make_net(struct clg_fused_lab *lab)
     CLG_TRY(clg_bench_matrix(lab->bench, &net->out, "y", lab->c->B, lab->c->units[net->layers - 1],
                              NULL));
     CLG_TRY(clg_fused_jobs(&table, &net->job_count, lab->bench->device, net));
-    const size_t jobs = (size_t)(net->job_count + clg_fused_turn_jobs(net));
+    const size_t jobs = (size_t)net->job_count + (size_t)clg_fused_turn_jobs(net);
     clg_status status =
         clg_bench_integers(lab->bench, &lab->jobs, "jobs", jobs * CLG_JOB_INTS, table);
     net->jobs = lab->jobs;
@@ -311,7 +318,7 @@ static clg_status make_net(struct clg_fused_lab *lab)
 
 clg_status clg_fused_lab_make(struct clg_fused_lab *lab)
 {
-    size_t y_at[CLG_LAB_LAYERS];
+    size_t y_at[CLG_LAB_LAYERS] = {0};
     const struct clg_fused_case *c = lab->c;
     lab->net.layers = layers_of(c);
     lay_out(lab, y_at);

@@ -16,6 +16,7 @@ struct clg_fused_case {
     enum clg_opt opt;
     double momentum;
     int target_input, weighted, bytes, permuted, frozen; /* frozen: of the first layer */
+    int far; /* the next batch begins behind row 65,536 of its data */
     enum clg_draw draw;
 };
 

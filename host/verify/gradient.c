@@ -255,7 +255,7 @@ struct tensor {
 static clg_status check_element(struct check *check, struct tensor *tensor, size_t at)
 {
     double worst, n = 0, a = check->gradient[at];
-    int smooth;
+    int smooth = 0;
     CLG_TRY(compare(&worst, &smooth, check, tensor->on, at, a, &n));
     tensor->found.compared += smooth != 0;
     tensor->found.skipped += smooth == 0;

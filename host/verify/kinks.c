@@ -48,10 +48,10 @@ uint64_t clg_kinks_of_maxout(const double *got, const double *want, const double
     for (size_t r = 0; r < (size_t)B; r++)
         for (int j = 0; j < O; j++) {
             const double *z = want + r * columns, *by = bound + r * columns;
-            size_t best = (size_t)(clg_largest_piece(z, j, O, pieces) * O + j);
+            size_t best = (size_t)clg_largest_piece(z, j, O, pieces) * (size_t)O + (size_t)j;
             int near = 0;
             for (int p = 0; p < pieces; p++) {
-                size_t at = (size_t)(p * O + j);
+                size_t at = (size_t)p * (size_t)O + (size_t)j;
                 int equal = z[at] == z[best] && got[r * columns + at] == got[r * columns + best];
                 near |= at != best && !equal && z[best] - z[at] <= by[best] + by[at];
             }

@@ -98,6 +98,8 @@ void clg_tally_close(struct clg_tally *tally)
         add_share(tally, now);
     tally->result.cases++;
     tally->result.failed += now->failed;
+    if (now->failed)
+        tally->wrong = now->operation;
     tally->result.worst = fmax(tally->result.worst, now->worst);
     if (options && options->row)
         options->row(options->user, now->operation, now->shape, now->failed, now->worst);

@@ -209,7 +209,7 @@ static int is_late(void *user)
 static clg_status choose_nets(struct tune *tune, unsigned *nets)
 {
     const int widest = tune->options && tune->options->widest ? tune->options->widest : INT_MAX;
-    double seconds;
+    double seconds = 0;
     *nets = 0;
     for (int net = 0; net < CLG_TUNE_NETS && shapes[net].widest <= widest; net++) {
         const clg_status status = measure(tune, &seconds, (enum clg_tune_net)net, 0, 1);

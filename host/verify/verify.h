@@ -46,6 +46,7 @@ struct clg_tally {
     clg_verify_case now;           /* the case that is open */
     double squares, squared_error; /* of its reference and its errors, for the nmse */
     char operand[32], why[256];    /* of its first wrong element */
+    const char *wrong;             /* the operation of the last case that failed, NULL: none */
     uint64_t kinks;                /* of the result that is compared next */
     int began_finite;              /* 1: what failed first had a finite reference */
     /* Sees every comparison; may be NULL. */

@@ -7,6 +7,8 @@
 
 #include "core/predicted.h"
 
+#include <assert.h>
+
 static struct clg_watch *watch_of_fused(const struct clg_fused *fused)
 {
     return watch_of(clg_fused_net_of(fused)->params->device);
@@ -224,6 +226,7 @@ static clg_status take_learn(struct learn *o, struct clg_watch *watch,
     static const char *const name[3] = {"params", "slot0", "slot1"};
     const struct clg_buf *const on[3] = {net->params, net->slot0, net->slot1};
     const int O = net->layer[net->layers - 1].out;
+    assert(slots <= 2);
     for (int i = 0; i <= slots; i++)
         CLG_TRY(clg_operand_vector(&o->slab[i], watch, name[i], on[i], net->params->count));
     CLG_TRY(clg_operand_vector(&o->stats, watch, "stats", net->stats, CLG_STATS));

@@ -1,6 +1,8 @@
 /* Watched figures (score, penalty, norms, living units), clipping and updates. */
 #include "verify/watch.h"
 
+#include <assert.h>
+
 clg_status clg_watch_check_stats(struct clg_watch *watch, const struct clg_operand *stats,
                                  int first, double size, size_t n)
 {
@@ -119,6 +121,7 @@ clg_status clg_watch_update(clg_device *device, struct clg_buf *params, struct c
     int used = 1 + clg_opt_slots(u->opt);
     OPEN(watch, "update", "n %zu, weights %zu, %s, t %llu", n, n_weights, clg_opt_names[u->opt],
          (unsigned long long)u->t);
+    assert(used >= 1 && used <= 3);
     for (int i = 0; i < used; i++) {
         CLG_TRY(clg_operand_vector(&o[i], watch, name[i], on[i], n));
         CLG_TRY(clg_operand_room(watch, &bound[i], n));
