@@ -279,14 +279,6 @@ void clg_device_usage(const clg_device *device, uint64_t *bytes, int *buffers)
         *buffers = device->buffers;
 }
 
-clg_status clg_device_finish(clg_device *device)
-{
-    cl_int code = CL_SUCCESS;
-    if (device->kind == CLG_OPENCL)
-        CLG_TRY(clg_wait_finish(device, &code));
-    return code == CL_SUCCESS ? CLG_OK : clg_fail_cl(code, "clFinish", "%s", "");
-}
-
 clg_status clg_device_flush(clg_device *device)
 {
     if (device->kind == CLG_OPENCL)

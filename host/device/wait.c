@@ -369,3 +369,11 @@ void clg_wait_close(clg_device *device)
     waiter_free(waiter);
     device->waiter = NULL;
 }
+
+clg_status clg_device_finish(clg_device *device)
+{
+    cl_int code = CL_SUCCESS;
+    if (device->kind == CLG_OPENCL)
+        CLG_TRY(clg_wait_finish(device, &code));
+    return code == CL_SUCCESS ? CLG_OK : clg_fail_cl(code, "clFinish", "%s", "");
+}
