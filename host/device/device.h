@@ -41,6 +41,7 @@ struct clg_device {
     unsigned failed_ways;       /* 1 << way for each that verification found wrong here */
     unsigned failed_forms;      /* 1 << form of a plan, likewise */
     int forced_way;             /* 1 + the way that verification runs now; 0: none */
+    int forced_tile;            /* likewise of the tiles of local forms */
     unsigned char tuned[CLG_DEVICE_KNOBS]; /* ops/tuning.h: what its knobs stand at */
     int knows_tuning;           /* 1 once tuned is known, or was set */
     int holds_tuning;           /* 1 while tune tries values */

@@ -49,6 +49,8 @@ int clg_tile_for_groups(const clg_device *device, const size_t groups[CLG_TILES]
     const size_t units = device->info.units > 0 ? (size_t)device->info.units : 1;
     size_t best_cost = SIZE_MAX;
     int best = 0;
+    if (device->forced_tile)
+        return device->forced_tile - 1;
     for (int tile = 0; tile < CLG_TILES; tile++) {
         const int each = clg_tiles[tile].each_rows * clg_tiles[tile].each_columns;
         const size_t cost = (groups[tile] + units - 1) / units * (size_t)(each + STEP_COST);
@@ -64,11 +66,17 @@ int clg_tile_for(const clg_device *device, int M, int N, int K)
 {
     const int64_t tuned = clg_knob(device, clg_tile_knob(M, N, K));
     size_t groups[CLG_TILES];
-    if (tuned != CLG_KNOB_AUTO)
+    if (tuned != CLG_KNOB_AUTO && !device->forced_tile)
         return (int)tuned;
     for (int tile = 0; tile < CLG_TILES; tile++)
         groups[tile] = clg_tiles_over(M, N, tile);
     return clg_tile_for_groups(device, groups);
+}
+
+void clg_tile_force(clg_device *device, int tile)
+{
+    assert(tile >= 0 && tile <= CLG_TILES);
+    device->forced_tile = tile == CLG_TILES ? 0 : 1 + tile;
 }
 
 void clg_tile_options(char options[CLG_TILE_OPTIONS], int tile)

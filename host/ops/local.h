@@ -33,6 +33,9 @@ size_t clg_tiles_over(int M, int N, int tile);
 int clg_tile_for(const clg_device *device, int M, int N, int K);
 int clg_tile_for_groups(const clg_device *device, const size_t groups[CLG_TILES]);
 
+/* All launches take this tile until told otherwise; CLG_TILES: none is forced. */
+void clg_tile_force(clg_device *device, int tile);
+
 /* Room for what clg_tile_options writes: the macros of kernels/local_tile.clh. */
 enum { CLG_TILE_OPTIONS = 80 };
 void clg_tile_options(char options[CLG_TILE_OPTIONS], int tile);

@@ -75,6 +75,30 @@ void clg_bound_output_fwd(double *bound, const struct clg_limits *limits, const 
         output_bound(bound + (size_t)r * (size_t)O, limits, z + (size_t)r * columns, O, act);
 }
 
+void clg_bound_alive(double *bound, const struct clg_limits *limits, const double *y, int B, int O)
+{
+    for (int j = 0; j < O; j++) {
+        double most = 0.0;
+        for (int b = 0; b < B; b++)
+            most = fmax(most, y[(size_t)b * (size_t)O + (size_t)j]);
+        bound[j] = most > 0 && most <= limits->flush ? 1.0 : 0.0;
+    }
+}
+
+void clg_bound_hits(double *bound, const struct clg_limits *limits, const double *y, int B, int O)
+{
+    for (int b = 0; b < B; b++) {
+        const double *row = y + (size_t)b * (size_t)O;
+        double most = -INFINITY;
+        int tied = 0;
+        for (int j = 0; j < O; j++) {
+            most = fmax(most, row[j]);
+            tied += fabs(row[j]) <= limits->flush;
+        }
+        bound[b] = O > 1 && tied > 1 && most <= limits->flush ? 1.0 : 0.0;
+    }
+}
+
 /* What a kept unit loses when it is divided by 1 - p, or multiplied by the reciprocal. */
 #define KEPT_ERROR (CLG_DIVIDE_ULP * FLT_EPSILON + CLG_ROUND)
 

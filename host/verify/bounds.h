@@ -21,6 +21,12 @@ void clg_targets_spread(double *t, const double *labels, int B, int O);
 void clg_bound_gather(double *bound, const struct clg_limits *limits, const double *raw,
                       const double *scale, const double *shift, int B, int F);
 
+/* Where denormals may count as 0, integers that comparisons make of them: 1 where units (O) may be
+ * taken for alive or not, whose largest y (B,O) is a denormal; and where each row's (B) largest
+ * output may be any of several.  0 elsewhere. */
+void clg_bound_alive(double *bound, const struct clg_limits *limits, const double *y, int B, int O);
+void clg_bound_hits(double *bound, const struct clg_limits *limits, const double *y, int B, int O);
+
 /* Of an activation that keeps no z; INFINITY where a step may go either way. */
 void clg_bound_dense_fwd(double *bound, const struct clg_limits *limits, const double *x,
                          const double *W, const double *b, int B, int I, int O,

@@ -42,9 +42,11 @@ static struct clg_near near_tanh(const struct clg_limits *limits, struct clg_nea
 
 static struct clg_near near_relu(const struct clg_limits *limits, struct clg_near z)
 {
-    struct clg_near y = {z.at > 0 ? z.at : 0.0, 0.0};
-    if (z.at + z.by > 0)
-        y.by = fmin(z.by, z.at + z.by) + limits->flush;
+    /* a flushed z is neither above 0 nor below: either may be taken for the larger of the two */
+    const double end = z.at + z.by;
+    struct clg_near y = {z.at > 0 ? z.at : 0.0, end >= -limits->flush ? limits->flush : 0.0};
+    if (end > 0)
+        y.by += fmin(z.by, end);
     return y;
 }
 

@@ -5,6 +5,8 @@
  * fused plan's launches in cases_fused.c, the resident plan's in cases_span.c. */
 #include "verify/cases.h"
 
+#include "ops/local.h"
+
 #include <math.h>
 
 /* Every activation that a hidden layer may have, with numbers that are not the defaults, too. */
@@ -154,12 +156,12 @@ static clg_status layer(struct clg_bench *bench, int B, int I, int O,
 }
 
 /* A matrix that fills its rows but not its columns of 16, and, once, products deeper than any panel
- * of kernels/matmul.cl, each dimension being the depth of one of the three; and products large
- * enough for the largest tile of each form, twice, lest the first one's result lies there still. */
+ * of kernels/matmul.cl, each dimension being the depth of one of the three; and a product of
+ * several tiles. */
 static clg_status edges(struct clg_bench *bench, const struct clg_activation *act)
 {
-    static const int edge[][3] = {{8, 15, 24},  {2100, 3, 5},  {3, 2100, 5},
-                                  {3, 5, 2100}, {70, 66, 140}, {70, 66, 140}};
+    static const int edge[][3] = {
+        {8, 15, 24}, {2100, 3, 5}, {3, 2100, 5}, {3, 5, 2100}, {70, 66, 140}};
     for (size_t i = 0; i < (act->kind == CLG_IDENTITY ? COUNT(edge) : 1); i++)
         CLG_TRY(layer(bench, edge[i][0], edge[i][1], edge[i][2], act));
     for (int end = 1; end < CLG_CASE_PIECE; end++) /* of the last piece of 16 columns */
@@ -187,6 +189,25 @@ static clg_status layers(struct clg_bench *bench, const struct clg_activation *a
     return edges(bench, act);
 }
 
+/* The tiles of the local form one after the other, whatever a device would choose: products of more
+ * than one of each, twice, lest the first one's result lies there still. */
+static clg_status each_tile(struct clg_bench *bench)
+{
+    static const char *const notes[CLG_TILES] = {
+        "native local, tile 64 x 128, ", "native local, tile 64 x 64, ",
+        "native local, tile 32 x 32, ", "native local, tile 16 x 32, "};
+    const char *before = bench->route;
+    clg_status status = CLG_OK;
+    for (int i = 0; i < 2 * CLG_TILES && status == CLG_OK; i++) {
+        clg_tile_force(bench->device, i / 2);
+        bench->route = notes[i / 2];
+        status = layer(bench, 70, 66, 140, &clg_case_acts[0]);
+    }
+    clg_tile_force(bench->device, CLG_TILES);
+    bench->route = before;
+    return status;
+}
+
 /* The layers without activation by one way, which is judged by them.  A way that the device cannot
  * run is not taken by training either, and is no mismatch where there is another. */
 static clg_status judge_way(struct clg_bench *bench, enum clg_way way)
@@ -198,6 +219,8 @@ static clg_status judge_way(struct clg_bench *bench, enum clg_way way)
     bench->way = way;
     bench->route = notes[way];
     clg_status status = layers(bench, &clg_case_acts[0]);
+    if (way == CLG_WAY_LOCAL && status == CLG_OK)
+        status = each_tile(bench);
     bench->way = CLG_WAYS;
     if (status != CLG_EDEVICE || way == CLG_WAY_REGISTER)
         return status;

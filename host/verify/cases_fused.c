@@ -4,6 +4,7 @@
 #include "verify/fused_lab.h"
 
 #include "core/memory.h"
+#include "ops/local.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -301,6 +302,29 @@ static clg_status run_each_activation(struct clg_bench *bench)
     return CLG_OK;
 }
 
+/* The tiles of the local form one after the other, whatever a device would choose, over layers of
+ * more than one of each. */
+static clg_status run_each_tile(struct clg_bench *bench)
+{
+    static const struct clg_fused_case c = {
+        .features = 70,
+        .units = {140, 66, 10},
+        .B = 67,
+        .next_B = 9,
+        .bytes = 1,
+        .permuted = 1,
+        .act = {ACT(CLG_RELU), ACT(CLG_TANH), ACT(CLG_SOFTMAX)},
+        .loss = CLG_CE,
+        .opt = CLG_ADAM};
+    clg_status status = CLG_OK;
+    for (int tile = 0; tile < CLG_TILES && status == CLG_OK; tile++) {
+        clg_tile_force(bench->device, tile);
+        status = run_case(bench, &c);
+    }
+    clg_tile_force(bench->device, CLG_TILES);
+    return status;
+}
+
 /* A form that the device cannot run is not taken by training either. */
 static clg_status run_form(struct clg_bench *bench, enum clg_way way)
 {
@@ -312,6 +336,8 @@ static clg_status run_form(struct clg_bench *bench, enum clg_way way)
     bench->form = way == CLG_WAY_LOCAL ? CLG_FORM_FUSED_LOCAL : CLG_FORM_FUSED_REGISTER;
     for (size_t i = 0; i < count && status == CLG_OK; i++)
         status = run_case(bench, &cases[i]);
+    if (way == CLG_WAY_LOCAL && status == CLG_OK)
+        status = run_each_tile(bench);
     if (bench->full && status == CLG_OK)
         status = run_each_activation(bench);
     clg_way_force(bench->device, CLG_WAYS);

@@ -127,6 +127,10 @@ clg_status clg_watch_bound_loss(double *bound[3], struct clg_watch *watch,
 clg_status clg_watch_check_loss(struct clg_watch *watch, const struct clg_watched_loss *o,
                                 const double *z, struct clg_loss_case *c, enum clg_target target);
 
+/* Compares the count of hits; y (B,O): the outputs that mean classes, NULL where there are none. */
+clg_status clg_watch_check_hits(struct clg_watch *watch, const struct clg_operand *hits,
+                                const struct clg_operand *y, int B, int O);
+
 /* Compares the total that starts at stats[first], whose parts may differ, after n terms of that
  * size; the other two numbers must be what they were. */
 clg_status clg_watch_check_stats(struct clg_watch *watch, const struct clg_operand *stats,

@@ -76,14 +76,16 @@ static clg_status take_head(struct head *o, struct clg_watch *watch,
 /* Each row's hit, from the device's own outputs. */
 static clg_status check_hits(struct clg_watch *watch, const struct head *o, int O)
 {
-    double *y, *got, *want;
+    double *y, *got, *want, *bound;
     const size_t B = o->row_hits->columns;
     CLG_TRY(clg_operand_results(watch, o->loss.y, &y, NULL));
     CLG_TRY(clg_operand_results(watch, o->row_hits, &got, NULL));
     CLG_TRY(clg_operand_room(watch, &want, B));
+    CLG_TRY(clg_operand_room(watch, &bound, B));
+    clg_bound_hits(bound, &watch->limits, y, (int)B, O);
     for (size_t b = 0; b < B; b++)
         want[b] = clg_class_of(y + b * (size_t)O, NULL, O) == (int)o->loss.t->value[b];
-    clg_tally_compare(watch->tally, o->row_hits->name, got, want, NULL, 1, B);
+    clg_tally_compare(watch->tally, o->row_hits->name, got, want, bound, 1, B);
     return CLG_OK;
 }
 
@@ -268,7 +270,8 @@ static clg_status check_learn(struct clg_watch *watch, const struct learn *o,
                                     net->layer[net->layers - 1].out, net->target));
     CLG_TRY(check_slabs(watch, o, net, u));
     CLG_TRY(clg_watch_check_stats(watch, o->stats, 0, size, (size_t)B));
-    CLG_TRY(clg_operand_check(watch, o->hits, NULL));
+    CLG_TRY(clg_watch_check_hits(watch, o->hits, net->target == CLG_TARGET_CLASS ? o->y : NULL, B,
+                                 net->layer[net->layers - 1].out));
     return next_B ? clg_watch_check_gather(watch, &o->next, next_B) : CLG_OK;
 }
 

@@ -16,6 +16,18 @@ clg_status clg_watch_check_stats(struct clg_watch *watch, const struct clg_opera
     return CLG_OK;
 }
 
+clg_status clg_watch_check_hits(struct clg_watch *watch, const struct clg_operand *hits,
+                                const struct clg_operand *y, int B, int O)
+{
+    double *row, total = 0.0;
+    CLG_TRY(clg_operand_room(watch, &row, (size_t)B));
+    if (y)
+        clg_bound_hits(row, &watch->limits, y->value, B, O);
+    for (int b = 0; y && b < B; b++)
+        total += row[b];
+    return clg_operand_check(watch, hits, &total);
+}
+
 clg_status clg_watch_score(clg_device *device, struct clg_buf *stats, struct clg_buf *hits,
                            const struct clg_buf *row_loss, const struct clg_buf *y,
                            const struct clg_buf *t, int B, int O, enum clg_target target)
@@ -37,7 +49,7 @@ clg_status clg_watch_score(clg_device *device, struct clg_buf *stats, struct clg
     for (int b = 0; b < B; b++)
         size += losses->value[b] < 0 ? -losses->value[b] : losses->value[b];
     CLG_TRY(clg_watch_check_stats(watch, sums, 0, size, (size_t)B));
-    return clg_operand_check(watch, counts, NULL);
+    return clg_watch_check_hits(watch, counts, target == CLG_TARGET_CLASS ? out : NULL, B, O);
 }
 
 clg_status clg_watch_penalty(clg_device *device, struct clg_buf *stats, struct clg_buf *scratch,
@@ -99,12 +111,15 @@ clg_status clg_watch_mark_alive(clg_device *device, struct clg_buf *alive, const
 {
     struct clg_watch *watch = watch_of(device);
     struct clg_operand *to, *in;
+    double *bound;
     OPEN(watch, "mark_alive", "B %d, O %d", B, O);
     CLG_TRY(clg_operand_vector(&to, watch, "alive", alive, (size_t)O));
     CLG_TRY(clg_operand_matrix(&in, watch, "y", y, B, O));
     RUN(watch, mark_alive, device, alive, y, B, O);
     CLG_TRY(clg_ops_reference.mark_alive(watch->reference, &to->ref, &in->ref, B, O));
-    return clg_operand_check(watch, to, NULL);
+    CLG_TRY(clg_operand_room(watch, &bound, (size_t)O));
+    clg_bound_alive(bound, &watch->limits, in->value, B, O);
+    return clg_operand_check(watch, to, bound);
 }
 
 /* ----------------------------------------------------------------- update */
