@@ -1,15 +1,16 @@
-/* Bounds for a device that takes denormals for 0, as it says: what that loses is allowed, no more,
- * and where it decides a step nothing is said.  Devices that keep denormals are not touched. */
+/* Bounds where denormals may be taken for 0: what that loses is allowed, no more, and where it
+ * decides a step nothing is said.  Without it nothing of that is allowed. */
 #include "harness.h"
 
 #include "verify/bounds.h"
+#include "verify/rounding.h"
 
 #include <float.h>
 #include <math.h>
 
 static const struct clg_limits keeps = {.flush = 0.0, .tiny = 8 * (double)FLT_TRUE_MIN};
 static const struct clg_limits flushes = {.flush = FLT_MIN,
-                                          .tiny = FLT_MIN + 8 * (double)FLT_TRUE_MIN};
+                                          .tiny = 2 * FLT_MIN + 8 * (double)FLT_TRUE_MIN};
 static const double denormal = FLT_MIN / 8;
 
 START_TEST(a_denormal_scale_may_be_lost)
@@ -59,9 +60,62 @@ START_TEST(a_step_at_a_denormal_says_nothing)
         .z = z, .t = t, .B = 1, .O = 2, .spec = &perceptron, .act = &step, .scale = 1};
     clg_bound_loss_fwd(y, dz, loss, &flushes, &c);
     ck_assert(isinf(y[0]) && isinf(dz[0]) && isinf(loss[0]));
-    ck_assert(y[1] == 0.0 && dz[1] < 3 * (double)FLT_MIN);
+    ck_assert(y[1] == 0.0 && dz[1] < 6 * (double)FLT_MIN);
     clg_bound_loss_fwd(y, dz, loss, &keeps, &c);
     ck_assert(y[0] == 0.0 && dz[0] < FLT_MIN && isfinite(loss[0]));
+}
+END_TEST
+
+/* The columns: the largest y a denormal, a number, and none above 0. */
+START_TEST(a_unit_at_a_denormal_may_be_alive)
+{
+    const double y[] = {denormal, denormal, 0, -1, 1, -denormal};
+    double bound[3];
+    clg_bound_alive(bound, &flushes, y, 2, 3);
+    ck_assert(bound[0] == 1 && bound[1] == 0 && bound[2] == 0);
+    clg_bound_alive(bound, &keeps, y, 2, 3);
+    ck_assert(bound[0] == 0);
+}
+END_TEST
+
+/* The rows: two denormals are largest, one is, a number is. */
+START_TEST(a_row_of_denormals_may_hit)
+{
+    const double y[] = {denormal, -denormal, -1, denormal, -1, -1, denormal, 0, 1};
+    double bound[3];
+    clg_bound_hits(bound, &flushes, y, 3, 3);
+    ck_assert(bound[0] == 1 && bound[1] == 0 && bound[2] == 0);
+    clg_bound_hits(bound, &keeps, y, 3, 3);
+    ck_assert(bound[0] == 0);
+}
+END_TEST
+
+/* Two pieces that are denormals are tied: either gets the delta.  Of two numbers one does. */
+START_TEST(denormal_pieces_are_tied)
+{
+    static const struct clg_activation maxout = {.kind = CLG_MAXOUT, .pieces = 2};
+    static const struct clg_loss_spec mse = {.kind = CLG_MSE, .temperature = 1};
+    const double tied[] = {denormal, -denormal}, apart[] = {1, -denormal}, t[] = {4};
+    double y[1], dz[2], loss[1];
+    struct clg_loss_case c = {
+        .z = tied, .t = t, .B = 1, .O = 1, .spec = &mse, .act = &maxout, .scale = 1};
+    clg_bound_loss_fwd(y, dz, loss, &flushes, &c);
+    ck_assert(dz[0] >= 4 && dz[1] >= 4 && y[0] >= 2 * denormal && y[0] <= 2 * FLT_MIN);
+    clg_bound_loss_fwd(y, dz, loss, &keeps, &c);
+    ck_assert(dz[0] < 1e-5 && dz[1] == 0 && y[0] == 0);
+    c.z = apart;
+    clg_bound_loss_fwd(y, dz, loss, &flushes, &c);
+    ck_assert(dz[0] < 1e-5 && dz[1] == 0);
+}
+END_TEST
+
+START_TEST(relu_may_give_a_denormal_back)
+{
+    static const struct clg_activation relu = {.kind = CLG_RELU, .pieces = 1};
+    const struct clg_near below = {-denormal, 0.0}, far = {-2 * FLT_MIN, 0.0};
+    ck_assert(clg_act_near(&flushes, &relu, below).by >= denormal);
+    ck_assert(clg_act_near(&flushes, &relu, far).by == 0);
+    ck_assert(clg_act_near(&keeps, &relu, below).by == 0);
 }
 END_TEST
 
@@ -73,6 +127,10 @@ int main(void)
     tcase_add_test(tests, a_product_with_a_denormal_may_be_lost);
     tcase_add_test(tests, squares_may_be_lost);
     tcase_add_test(tests, a_step_at_a_denormal_says_nothing);
+    tcase_add_test(tests, a_unit_at_a_denormal_may_be_alive);
+    tcase_add_test(tests, a_row_of_denormals_may_hit);
+    tcase_add_test(tests, denormal_pieces_are_tied);
+    tcase_add_test(tests, relu_may_give_a_denormal_back);
     suite_add_tcase(suite, tests);
     return harness_run(suite);
 }
