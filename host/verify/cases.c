@@ -156,12 +156,12 @@ static clg_status layer(struct clg_bench *bench, int B, int I, int O,
 }
 
 /* A matrix that fills its rows but not its columns of 16, and, once, products deeper than any panel
- * of kernels/matmul.cl, each dimension being the depth of one of the three; and a product of
- * several tiles. */
+ * of kernels/matmul.cl, each dimension being the depth of one of the three; a product of
+ * several tiles; and gradients of one row, which is the sharpest look at their sums. */
 static clg_status edges(struct clg_bench *bench, const struct clg_activation *act)
 {
-    static const int edge[][3] = {
-        {8, 15, 24}, {2100, 3, 5}, {3, 2100, 5}, {3, 5, 2100}, {70, 66, 140}};
+    static const int edge[][3] = {{8, 15, 24},   {2100, 3, 5}, {3, 2100, 5}, {3, 5, 2100},
+                                  {70, 66, 140}, {1, 5, 48},   {1, 6, 47},   {1, 7, 48}};
     for (size_t i = 0; i < (act->kind == CLG_IDENTITY ? COUNT(edge) : 1); i++)
         CLG_TRY(layer(bench, edge[i][0], edge[i][1], edge[i][2], act));
     for (int end = 1; end < CLG_CASE_PIECE; end++) /* of the last piece of 16 columns */

@@ -206,7 +206,8 @@ static int has(const char *operations, const char *name)
     return 0;
 }
 
-/* Whether an operation of plain steps by the way that they take is known to be wrong. */
+/* Whether an operation of plain steps by the way that they take is known to be wrong.  Where the
+ * register way is, what all ways share (the sums of biases) may be at fault. */
 int clg_span_lab_is_lost(const struct clg_bench *bench)
 {
     static const char *const steps[] = {"permute", "gather",  "dense_fwd", "output_fwd", "loss_fwd",
@@ -214,5 +215,6 @@ int clg_span_lab_is_lost(const struct clg_bench *bench)
     for (size_t i = 0; i < COUNT(steps); i++)
         if (has(bench->found.operations, steps[i]))
             return 1;
-    return (bench->found.failed >> clg_way_of(bench->device) & 1u) != 0;
+    return (bench->found.failed >> CLG_WAY_REGISTER & 1u) != 0 ||
+           (bench->found.failed >> clg_way_of(bench->device) & 1u) != 0;
 }

@@ -1,4 +1,5 @@
 /* The watched loss. */
+#include "verify/rounding.h"
 #include "verify/watch.h"
 
 #include <stdio.h>
@@ -39,6 +40,21 @@ clg_status clg_watch_bound_loss(double *bound[3], struct clg_watch *watch,
     return CLG_OK;
 }
 
+/* The weights of the classes added up: whether or not this loss divides by them. */
+static clg_status check_norm(struct clg_watch *watch, const struct clg_watched_loss *o,
+                             const struct clg_loss_case *c)
+{
+    double *got, want = 0.0;
+    if (!o->norm || !c->labels)
+        return CLG_OK;
+    CLG_TRY(clg_operand_results(watch, o->norm, &got, NULL));
+    for (int b = 0; b < c->B; b++)
+        want += o->weights->value[(size_t)o->t->value[b]];
+    const double bound = clg_bound_of_sum((size_t)c->B, want, want);
+    clg_tally_compare(watch->tally, "norm", got, &want, &bound, 1, 1);
+    return CLG_OK;
+}
+
 clg_status clg_watch_check_loss(struct clg_watch *watch, const struct clg_watched_loss *o,
                                 const double *z, struct clg_loss_case *c, enum clg_target target)
 {
@@ -53,6 +69,7 @@ clg_status clg_watch_check_loss(struct clg_watch *watch, const struct clg_watche
     CLG_TRY(clg_watch_bound_loss(bound, watch, o, z, c, target));
     CLG_TRY(clg_operand_check(watch, o->y, bound[0]));
     CLG_TRY(clg_operand_check(watch, o->dz, bound[1]));
+    CLG_TRY(check_norm(watch, o, c));
     return clg_operand_check(watch, o->row_loss, bound[2]);
 }
 
