@@ -144,7 +144,9 @@ static clg_status living(struct clg_bench *bench)
     static const int full[][2] = {{1, 1},   {7, 1},    {1, 7},   {16, 16},
                                   {33, 17}, {129, 33}, {7, 129}, {784, 10}};
     static const int quick[][2] = {{7, 17}, {1, 1}, {33, 129}};
-    static const enum clg_draw draws[] = {CLG_DRAW_NORMAL, CLG_DRAW_TIES, CLG_DRAW_SMALL};
+    /* four, so that each third launch has one of the same shape in front of it somewhere */
+    static const enum clg_draw draws[] = {CLG_DRAW_NORMAL, CLG_DRAW_TIES, CLG_DRAW_SMALL,
+                                          CLG_DRAW_MIXED};
     size_t count = bench->full ? COUNT(full) : COUNT(quick);
     for (size_t i = 0; i < count; i++) {
         const int *shape = bench->full ? full[i] : quick[i];
