@@ -119,7 +119,8 @@ done:
 
 /* The first are the quick set: every launch, with and without the head's kernel (up to 16 outputs)
  * and its delta; all optimisers' slots; bytes and reals, permuted and not; data whose rows take
- * more than 16 bits, and a batch whose inputs are turned and which is deeper than a panel. */
+ * more than 16 bits, a batch whose inputs are turned; and, deeper than any panel of the kernels, the
+ * inputs of a layer, its outputs, and, twice over, a batch. */
 static const struct clg_fused_case cases[] = {
     {.features = 37,
      .units = {40, 24, 10},
@@ -176,6 +177,28 @@ static const struct clg_fused_case cases[] = {
      .loss = CLG_CE,
      .opt = CLG_NESTEROV,
      .momentum = 0.9},
+    {.features = 2100,
+     .units = {430, 3},
+     .B = 9,
+     .next_B = 9,
+     .act = {ACT(CLG_RELU), ACT(CLG_SOFTMAX)},
+     .loss = CLG_CE,
+     .opt = CLG_SGD},
+    {.features = 4,
+     .units = {5, 2100, 3},
+     .B = 9,
+     .next_B = 9,
+     .act = {ACT(CLG_TANH), ACT(CLG_RELU), ACT(CLG_SOFTMAX)},
+     .loss = CLG_CE,
+     .opt = CLG_SGD},
+    {.features = 8,
+     .units = {15, 24},
+     .B = 4200,
+     .next_B = 5,
+     .act = {ACT(CLG_SOFTPLUS), ACT(CLG_SOFTPLUS)},
+     .loss = CLG_HUBER,
+     .target = CLG_TARGET_VALUE,
+     .opt = CLG_ADAM},
     /* the full set */
     {.features = 129,
      .units = {129, 33, 16},
@@ -231,14 +254,6 @@ static const struct clg_fused_case cases[] = {
      .opt = CLG_MOMENTUM,
      .momentum = 0.9,
      .permuted = 1},
-    {.features = 8,
-     .units = {15, 24},
-     .B = 2100,
-     .next_B = 5,
-     .act = {ACT(CLG_SOFTPLUS), ACT(CLG_SOFTPLUS)},
-     .loss = CLG_HUBER,
-     .target = CLG_TARGET_VALUE,
-     .opt = CLG_ADAM},
     {.features = 2100,
      .units = {3, 5},
      .B = 9,
@@ -266,7 +281,7 @@ static const struct clg_fused_case cases[] = {
      .frozen = 1,
      .draw = CLG_DRAW_SATURATED},
 };
-enum { QUICK = 6 };
+enum { QUICK = 9 };
 
 /* Each activation in front of each kind of launch, and as many pairs of loss and output activation,
  * optimisers and kinds of data. */
