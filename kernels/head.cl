@@ -29,7 +29,7 @@ INLINE void head_delta(global float *dx, global const float *kept, global const 
 {
     for (size_t i = 0; i < I; i += 16) {
         float16 w[16];
-        transpose16(w, W + i * ldw, ldw, I - i);
+        transpose16(w, W + i * ldw, ldw, i, I);
         for (size_t b = 0; b < rows; b += TILE_ROWS) {
             float16 sum[TILE_ROWS];
 #pragma unroll

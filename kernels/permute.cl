@@ -29,7 +29,7 @@ kernel void permute(global int *perm, ulong n, ulong seed, uint epoch)
         return;
     }
     while (i < end) {
-        const int whole = end - i >= 16;
+        const int whole = i + 16 <= end;
         const uint16 next = (uint)i + (whole ? as_uint16(LANES) : (uint16)(0u));
         const uint16 at = drawn16(next, (uint)n, half_bits, key);
         if (whole)

@@ -17,7 +17,7 @@ turn(global float *batch, global const float *x, global const int *jobs, int fir
         global float *to = batch + (size_t)job.w_at + j * ldt;
         for (size_t b = 0; b < rows; b += 16) {
             float16 block[16];
-            transpose16(block, from + b * ldx + j, ldx, rows - b);
+            transpose16(block, from + b * ldx + j, ldx, b, rows);
 #pragma unroll
             for (size_t i = 0; i < 16; i++)
                 put16(block[i], to + i * ldt + b);
