@@ -11,6 +11,7 @@ static clg_device *device;
 struct seen {
     int rows, worse; /* all; those that differ from the reference at all */
     int clblast;
+    int undecided; /* but for inputs that are denormals, which may lie on either side of a step */
 };
 
 static void on_row(void *user, const char *operation, const char *shape, int failed, double worst)
@@ -21,6 +22,13 @@ static void on_row(void *user, const char *operation, const char *shape, int fai
     seen->rows++;
     seen->worse += worst > 0;
     seen->clblast += strstr(shape, "clblast") != NULL;
+}
+
+static void on_case(void *user, const clg_verify_case *compared)
+{
+    struct seen *seen = user;
+    if (!strstr(compared->shape, "denormal"))
+        seen->undecided += compared->undecided;
 }
 
 static void assert_nothing_held(void)
@@ -40,15 +48,15 @@ START_TEST(every_operation_is_within_its_bound)
     const int full = getenv("CLGRAD_SOAK") != NULL;
     struct seen seen = {0};
     clg_verify_options options = {
-        .operations = full ? 2 : 1, .user = &seen, .row = on_row};
+        .operations = full ? 2 : 1, .user = &seen, .row = on_row, .each = on_case};
     clg_verify_result result;
     enum clg_route before = device->route;
     clg_status status = clg_verify_operations(&result, device, &options);
     ck_assert_msg(status == CLG_OK, "%s", clg_last_error());
     ck_assert_int_eq(result.failed, 0);
     /* sums in front of a step that lie within their bound of 0: a handful of millions */
-    ck_assert_msg((double)result.undecided <= 1e-6 * (double)result.elements,
-                  "%d of %llu elements are undecided", result.undecided,
+    ck_assert_msg((double)seen.undecided <= 1e-6 * (double)result.elements,
+                  "%d of %llu elements are undecided", seen.undecided,
                   (unsigned long long)result.elements);
     ck_assert_int_eq(result.cases, seen.rows);
     /* a device in single precision that equals double precision was not asked */
