@@ -57,7 +57,6 @@ static clg_status ask_limits(clg_device *device)
     device->max_range = address_bits < 64 ? (size_t)(((uint64_t)1 << address_bits) - 1) : SIZE_MAX;
     device->local_is_dedicated = local == CL_LOCAL;
     device->native_width = (int)width;
-    device->flushes_denormals = 1; /* program.c asks for it; a device may keep them all the same */
     device->row_pad = 8;
     device->col_pad = 16;
     CLG_TRY(clg_wait_limit(device));

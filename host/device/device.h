@@ -58,7 +58,6 @@ struct clg_device {
     size_t max_range;           /* work-items in a dimension, what CL_DEVICE_ADDRESS_BITS can count */
     int local_is_dedicated;     /* CL_DEVICE_LOCAL_MEM_TYPE is CL_LOCAL */
     int native_width;           /* CL_DEVICE_NATIVE_VECTOR_WIDTH_FLOAT; 1: vectors are taken apart */
-    int flushes_denormals;      /* 1: what is computed may take denormals for 0 */
     struct clg_program *programs; /* list, see program.h */
     char *cache_key;            /* its part of a stored binary's key, made when first asked for */
     clg_launch_fn on_launch;    /* NULL: launches take no event */

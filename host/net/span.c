@@ -154,8 +154,8 @@ static clg_status make_spans(struct clg_engine *engine)
         return CLG_OK;
     CLG_TRY(clg_alloc(&engine->spans, 1, sizeof *engine->spans, "spans"));
     spans = engine->spans;
-    CLG_TRY(clg_alloc(&spans->account, (size_t)CLG_SPAN_EPOCHS * CLG_SPAN_RING, sizeof *spans->account,
-                      "the account of a span"));
+    CLG_TRY(clg_alloc(&spans->account, (size_t)CLG_SPAN_EPOCHS * CLG_SPAN_RING,
+                      sizeof *spans->account, "the account of a span"));
     clg_plan_begin(&plan, engine->device);
     CLG_TRY(clg_plan_add(&plan, &spans->ring, CLG_REAL, (size_t)CLG_SPAN_EPOCHS * CLG_SPAN_RING,
                          "statistics"));

@@ -8,7 +8,8 @@
 struct clg_limits clg_limits_of(const clg_device *device)
 {
     struct clg_limits limits;
-    limits.flush = device->flushes_denormals ? FLT_MIN : 0.0;
+    /* programs are built so that they may; a device can keep denormals all the same */
+    limits.flush = device->kind == CLG_OPENCL ? FLT_MIN : 0.0;
     limits.tiny = 2 * limits.flush + 8 * (double)FLT_TRUE_MIN;
     return limits;
 }
